@@ -1,0 +1,84 @@
+"""chainflow: follow value through public blockchains, with the evidence for every step.
+
+Values (`Ledger`, `Tags`, `Clustering`, `Trace`, `Exposure`, `Figure`) are immutable; verbs (`fetch`,
+`cluster`, `trace`, `exposure`, `draw`) turn values into values; `Case` is the one thing with state: a
+file that remembers the evidence and every step. Public names are loaded when they are first used, so
+that a bare import costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainflow.version import __version__
+
+if TYPE_CHECKING:
+    from chainflow import patterns, samples
+    from chainflow.attribution import Exposure, exposure
+    from chainflow.case import Case
+    from chainflow.clustering import Clustering, cluster
+    from chainflow.crawl import fetch
+    from chainflow.errors import ChainflowError
+    from chainflow.figures import Figure, draw
+    from chainflow.ledger import Ledger, address_graph, cluster_graph, transaction_graph
+    from chainflow.model import Outpoint
+    from chainflow.tags import Tags
+    from chainflow.tracing import Trace, trace
+
+__all__ = [
+    "Case",
+    "ChainflowError",
+    "Clustering",
+    "Exposure",
+    "Figure",
+    "Ledger",
+    "Outpoint",
+    "Tags",
+    "Trace",
+    "__version__",
+    "address_graph",
+    "cluster",
+    "cluster_graph",
+    "draw",
+    "exposure",
+    "fetch",
+    "patterns",
+    "samples",
+    "trace",
+    "transaction_graph",
+]
+
+_HOME = {
+    "Case": "case",
+    "ChainflowError": "errors",
+    "Clustering": "clustering",
+    "Exposure": "attribution",
+    "Figure": "figures",
+    "Ledger": "ledger",
+    "Outpoint": "model",
+    "Tags": "tags",
+    "Trace": "tracing",
+    "address_graph": "ledger",
+    "cluster": "clustering",
+    "cluster_graph": "ledger",
+    "draw": "figures",
+    "exposure": "attribution",
+    "fetch": "crawl",
+    "trace": "tracing",
+    "transaction_graph": "ledger",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'chainflow' has no attribute {name!r}")
+    from importlib import import_module
+
+    home = import_module(f"chainflow.{_HOME.get(name, name)}")
+    found: object = getattr(home, name) if name in _HOME else home
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,211 @@
+"""Commands that say what the evidence means: demo, cluster, trace, draw, report."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import sys
+from typing import Any
+
+import click
+
+from chainflow.cli.group import (
+    case_argument,
+    commands,
+    existing_case,
+    json_option,
+    read_only_option,
+    seeds_argument,
+)
+from chainflow.console import print_json, print_section, print_table, print_text, records
+
+
+@commands.command()
+@click.option(
+    "-o",
+    "--out",
+    "folder",
+    default="chainflow-demo",
+    show_default=True,
+    type=click.Path(path_type=pathlib.Path),
+    help="The folder to write into.",
+)
+@json_option
+def demo(as_json: bool, folder: pathlib.Path) -> None:
+    """Work through a published case (Colonial Pipeline, 2021) from explorer replies to a report.
+
+    Starts a replay explorer on this machine, fetches the recorded case from it over HTTP, verifies every
+    txid, clusters, traces forward and backward, and compares with the published and expected figures. No network is
+    needed. Exits with 1 if one figure is not met.
+    """
+    from chainflow.demo import run
+
+    result = run(folder, say=(lambda *_: None) if as_json else print_section)
+    if as_json:
+        print_json(result.as_dict())
+    if not result.ok:
+        sys.exit(1)
+
+
+@commands.command()
+@case_argument
+@click.option("--explain", nargs=2, metavar="A B", help="Why these two addresses are together.")
+@click.option("--no-veto", is_flag=True, help="Let CoinJoins link too: shows what the veto prevents.")
+@click.option("--top", default=20, show_default=True, help="How many clusters to list.")
+@read_only_option
+@json_option
+def cluster(
+    as_json: bool,
+    read_only: bool,
+    case_file: pathlib.Path,
+    explain: tuple[str, str] | None,
+    no_veto: bool,
+    top: int,
+) -> None:
+    """Group the addresses of a case by owner: common input, CoinJoins vetoed."""
+    with existing_case(case_file, read_only=read_only) as case:
+        owners = case.cluster(veto=() if no_veto else None)
+        if explain:
+            why = owners.explain(*explain)
+            if as_json:
+                print_json(
+                    {"joined": why.joined, "sentence": why.sentence, "links": records(why.to_pandas())}
+                )
+            else:
+                print_section("Why", why.sentence)
+            return
+        sizes = [(name, int(size)) for name, size in owners.sizes.items()]
+        if as_json:
+            print_json({"clusters": len(owners), "vetoed": len(owners.vetoed), "sizes": dict(sizes)})
+            return
+        print_text(repr(owners))
+        print_table("Largest clusters", ["cluster", "addresses"], sizes[:top])
+
+
+@commands.command()
+@case_argument
+@seeds_argument
+@click.option(
+    "--policy",
+    default="fifo",
+    show_default=True,
+    help="Declared before the run: fifo, haircut, poison, or a plug-in's.",
+)
+@click.option(
+    "--direction",
+    default="forward",
+    show_default=True,
+    type=click.Choice(["forward", "backward"]),
+    help="Where it went, or where it came from.",
+)
+@click.option(
+    "--stop", multiple=True, metavar="CATEGORY", help="End at addresses tagged so; default: services."
+)
+@click.option("--no-stop", is_flag=True, help="Walk through services too.")
+@click.option("--max-hops", type=int, help="End after so many transactions.")
+@click.option(
+    "--dust", "dust_sat", default=0, show_default=True, help="End branches below this many base units."
+)
+@click.option("--top", default=25, show_default=True, help="How many ends to list.")
+@read_only_option
+@json_option
+def trace(
+    as_json: bool,
+    read_only: bool,
+    case_file: pathlib.Path,
+    seeds: tuple[str, ...],
+    policy: str,
+    stop: tuple[str, ...],
+    no_stop: bool,
+    top: int,
+    **options: Any,
+) -> None:
+    """Follow the value of SEEDS through a case under one declared rule, and close the balance."""
+    from chainflow import units
+
+    with existing_case(case_file, read_only=read_only) as case:
+        until = () if no_stop else case.tags.of(*stop) if stop else None
+        trail = case.trace(seeds, policy, stop=until, **options)
+        exposure = case.exposure(trail)
+        if as_json:
+            print_json(
+                {
+                    "policy": trail.policy,
+                    "direction": trail.direction,
+                    "seed_sat": trail.seed_sat,
+                    "balance": trail.balance,
+                    "ends": records(trail.ends),
+                    "exposure": records(exposure.to_pandas()),
+                }
+            )
+            return
+        print_text(f"{trail!r}; the policy is a convention, chosen before the run")
+        money = functools.partial(units.format_coins, chain=trail.chain)
+        ends = trail.ends.sort_values(["tainted_sat", "txid"], ascending=[False, True]).head(top)
+        rows = [
+            (end["reason"], end["address"] or "(fee)", money(end["tainted_sat"]), end["tag"])
+            for end in records(ends)
+        ]
+        print_table(
+            f"Largest ends ({len(rows)} of {len(trail.ends)})", ["reason", "address", "value", "tag"], rows
+        )
+        balance = [(reason, money(value)) for reason, value in trail.balance.items()]
+        print_table("Closing balance", ["ended by", "value"], [*balance, ("= seed", money(trail.seed_sat))])
+        by_category = [(name, money(value)) for name, value in exposure.balance.items()]
+        print_table("Exposure by tag category", ["category", "value"], by_category)
+
+
+@commands.command()
+@case_argument
+@click.option(
+    "-o",
+    "--out",
+    "target",
+    required=True,
+    type=click.Path(path_type=pathlib.Path),
+    help="…html, …svg or …json",
+)
+@click.option(
+    "--trace", "seed", multiple=True, metavar="SEED", help="Draw a trace from here instead of everything."
+)
+@click.option("--policy", default="fifo", show_default=True, help="The rule of the trace that is drawn.")
+@click.option(
+    "--direction",
+    default="forward",
+    show_default=True,
+    type=click.Choice(["forward", "backward"]),
+    help="Where it went, or where it came from.",
+)
+@click.option("--clusters", is_flag=True, help="One item per cluster instead of one per address.")
+@read_only_option
+def draw(
+    read_only: bool,
+    case_file: pathlib.Path,
+    target: pathlib.Path,
+    seed: tuple[str, ...],
+    policy: str,
+    direction: str,
+    clusters: bool,
+) -> None:
+    """Draw a case, or one trace in it, as one file that opens anywhere without a network."""
+    with existing_case(case_file, read_only=read_only) as case:
+        what = case.trace(seed, policy, direction=direction) if seed else None
+        figure = case.draw(what, owners=case.cluster() if clusters else None)
+        figure.save(target)
+        print_text(figure.summary)
+        print_text(f"Written: {target}")
+
+
+@commands.command()
+@case_argument
+@click.option(
+    "-o", "--out", "target", required=True, type=click.Path(path_type=pathlib.Path), help="The file to write."
+)
+@click.option("--title", default="", help="The heading of the page.")
+@click.option("--question", default="", help="What the case is to answer; written into the case.")
+@read_only_option
+def report(read_only: bool, case_file: pathlib.Path, target: pathlib.Path, title: str, question: str) -> None:
+    """Write the case as one HTML page: evidence, clusters, traces, balance, what is unknown, how to check."""
+    with existing_case(case_file, read_only=read_only, question=question) as case:
+        sha256 = case.report(target, title=title)
+    print_text(f"Written: {target}\nsha256 {sha256}")

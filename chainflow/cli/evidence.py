@@ -1,0 +1,246 @@
+"""Commands that gather, keep and check evidence: fetch, tags, verify, log, serve, plugins."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainflow.cli.group import case_argument, commands, existing_case, json_option, seeds_argument
+from chainflow.console import err, print_json, print_table, print_text, records
+
+if TYPE_CHECKING:
+    from chainflow.crawl import Plan
+
+DEFAULT_SOURCE = "esplora"
+
+
+@commands.command()
+@case_argument
+@seeds_argument
+@click.option(
+    "--source",
+    help="A family, or a family and a URL: esplora:http://127.0.0.1:8000. Default: what the case asked last, "
+    "for a new case the public esplora of the chain.",
+)
+@click.option("--chain", help="btc, ltc, btc-testnet, … where the source's URL does not tell.")
+@click.option(
+    "--proxy",
+    envvar="CHAINFLOW_PROXY",
+    help="socks5h://127.0.0.1:9050, http://proxy:3128. [env: CHAINFLOW_PROXY]",
+)
+@click.option(
+    "--hops",
+    default=1,
+    show_default=True,
+    help="1: the seeds' own histories; 2: their counterparties' too; …",
+)
+@click.option(
+    "--direction",
+    default="both",
+    show_default=True,
+    type=click.Choice(["forward", "backward", "both"]),
+    help="Follow payments made, payments received, or both, to the next address.",
+)
+@click.option(
+    "--max-txs",
+    default=2000,
+    show_default=True,
+    help="Do not read addresses with more transactions (services).",
+)
+@click.option("--budget", type=int, help="The most requests to send.")
+@click.option("--spends", is_flag=True, help="Ask of every output at the edge whether it is spent.")
+@click.option(
+    "--stop", "stop", multiple=True, metavar="CATEGORY", help="Do not read addresses tagged so in the case."
+)
+@click.option("--refresh", is_flag=True, help="Ask again for what may have changed.")
+@click.option("--offline", is_flag=True, help="Ask nothing; go through what the case holds.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be asked and who would learn what; send nothing."
+)
+@json_option
+def fetch(
+    as_json: bool,
+    case_file: pathlib.Path,
+    seeds: tuple[str, ...],
+    source: str | None,
+    chain: str | None,
+    proxy: str | None,
+    stop: tuple[str, ...],
+    offline: bool,
+    **options: Any,
+) -> None:
+    """Read what a source says about SEEDS (addresses, txids, outpoints) into a case.
+
+    The case file is made when it does not exist. An interrupted fetch loses nothing: run it again.
+    """
+    from chainflow.case import Case
+    from chainflow.crawl import Plan
+    from chainflow.crawl import fetch as plan_of
+
+    if options["dry_run"] and not case_file.exists():  # a plan makes no case
+        options.pop("refresh")
+        _say_plan(
+            plan_of(seeds, source or DEFAULT_SOURCE, chain=chain, proxy=proxy, **options), as_json=as_json
+        )
+        return
+    if source is None and not _has_asked(case_file):
+        source = DEFAULT_SOURCE
+    with Case(case_file, source, chain=chain, proxy=proxy, offline=offline) as case:
+        done = case.fetch(seeds, stop=case.tags.of(*stop) if stop else (), **options)
+        if isinstance(done, Plan):
+            _say_plan(done, as_json=as_json)
+            return
+        verified, total = done.ledger.verified
+        if as_json:
+            print_json(
+                {
+                    "asked": done.asked,
+                    "from_case": done.reused,
+                    "transactions": total,
+                    "verified": verified,
+                    "not_followed": dict(done.not_followed),
+                    "coverage": records(done.ledger.coverage),
+                }
+            )
+            return
+        print_text(f"{done.asked} request(s) to {done.host}, {done.reused} answer(s) from the case.")
+        print_text(done.ledger.verification)
+        columns = ["address", "state", "reason", "received", "claimed", "as_of_height"]
+        print_table("Coverage", columns, done.ledger.coverage[columns].astype(object).values.tolist())
+        if done.not_followed:
+            print_table("Not followed", ["what", "why"], done.not_followed)
+
+
+def _has_asked(path: pathlib.Path) -> bool:
+    if not _is_case(path):
+        return False
+    with existing_case(path, read_only=True) as case:
+        return bool(case.sources)
+
+
+def _say_plan(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        named = ("host", "requests", "discloses", "reused")
+        print_json({name: getattr(plan, name) for name in named})
+    else:
+        print_text(str(plan))
+
+
+@commands.group()
+def tags() -> None:
+    """Tag lists: what others say about addresses."""
+
+
+@tags.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=pathlib.Path))
+@click.option("--source", "said_by", default="", help="Who says so, for CSV files without a source column.")
+@json_option
+def tags_check(as_json: bool, files: tuple[pathlib.Path, ...], said_by: str) -> None:
+    """Read tag files and name every row that cannot be used; exits with 1 if there is one."""
+    from chainflow.tags import Tags
+
+    found = Tags.read(*files, source=said_by)
+    refused = [(r.file, r.line, r.text, r.error.message) for r in found.rejected]
+    if as_json:
+        names = ("file", "line", "text", "error")
+        rows = [dict(zip(names, row, strict=True)) for row in refused]
+        print_json({"tags": len(found), "rejected": rows, "conflicts": len(found.conflicts)})
+    else:
+        print_text(repr(found))
+        if refused:
+            print_table("Rows that were not used", ["file", "line", "text", "why"], refused)
+    if refused:
+        sys.exit(1)
+
+
+@tags.command("add")
+@case_argument
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=pathlib.Path))
+@click.option("--source", "said_by", default="", help="Who says so, for CSV files without a source column.")
+def tags_add(case_file: pathlib.Path, files: tuple[pathlib.Path, ...], said_by: str) -> None:
+    """Add tag files to a case."""
+    from chainflow.tags import Tags
+
+    with existing_case(case_file) as case:
+        case.tags += Tags.read(*files, source=said_by)
+        print_text(repr(case.tags))
+
+
+@commands.command()
+@case_argument
+@click.option("--head", default="", help="A head hash that you wrote down earlier: it must be in the log.")
+@json_option
+def verify(as_json: bool, case_file: pathlib.Path, head: str) -> None:
+    """Check every hash in a case and rebuild every derived row from the raw replies; 1 if one differs."""
+    with existing_case(case_file, read_only=True) as case:
+        found = case.verify(head=head)
+    if as_json:
+        print_json({"ok": found.ok, **dataclasses.asdict(found)})
+    else:
+        print_table(f"Verification of {case_file}", ["checked", "found"], found.rows())
+        for problem in found.problems:
+            print_text(f"problem: {problem}", to=err)
+        if found.ok:
+            print_text("Everything holds.")
+    if not found.ok:
+        sys.exit(1)
+
+
+@commands.command()
+@case_argument
+@click.option("--disclosed", is_flag=True, help="Which host learnt which address instead.")
+@json_option
+def log(as_json: bool, case_file: pathlib.Path, disclosed: bool) -> None:
+    """Print what was done in a case, step by step, or what was disclosed to whom."""
+    with existing_case(case_file, read_only=True) as case:
+        frame = case.disclosures if disclosed else case.steps
+    if as_json:
+        print_json(records(frame))
+    else:
+        print_table("Disclosed" if disclosed else "Log", list(frame.columns), frame.values.tolist())
+
+
+@commands.command()
+@click.argument("file_or_case")
+@click.option("--port", default=8000, show_default=True, help="0 takes any free port.")
+def serve(file_or_case: str, port: int) -> None:
+    """Serve a ledger, a case or a sample (colonial, training) as an Esplora explorer on this machine."""
+    from chainflow import samples
+    from chainflow.case import Case
+    from chainflow.ledger import Ledger
+    from chainflow.serve import Explorer
+
+    path = pathlib.Path(file_or_case)
+    if not path.exists() and file_or_case in samples.NAMES:
+        ledger = samples.load(file_or_case)
+    elif _is_case(path):
+        with Case(path, read_only=True) as case:
+            ledger = case.ledger
+    else:
+        ledger = Ledger.read(path)
+    with Explorer(ledger, port=port) as explorer:
+        print_text(f"{ledger!r}")
+        print_text(f"Serving on {explorer.url}  (source: esplora:{explorer.url})  Ctrl-C stops.")
+        with contextlib.suppress(KeyboardInterrupt):
+            explorer.wait()
+
+
+def _is_case(path: pathlib.Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(15) == b"SQLite format 3"
+
+
+@commands.command()
+def plugins() -> None:
+    """List what is installed: sources, heuristics, policies, renderers."""
+    from chainflow import registry
+
+    for group in ("sources", "heuristics", "policies", "renderers"):
+        print_text(f"{group}: {', '.join(sorted(registry.plugins(f'chainflow.{group}')))}")

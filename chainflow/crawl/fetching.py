@@ -1,0 +1,248 @@
+"""fetch(): from seeds and a source to a ledger, and what was asked, disclosed and left out on the way.
+
+The walk is a function of the replies: the same seeds lead along the same pages, taken from the case where
+they are there and from the source where they are not. So a broken fetch goes on where it stopped, a
+repeated one asks nothing, and `dry_run` is the same walk that stops before the first question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container
+from dataclasses import dataclass
+from typing import Literal, Unpack, overload
+
+from chainflow import addresses, cards
+from chainflow.crawl.asker import Asker
+from chainflow.crawl.walk import LimitOptions, Limits, Walk
+from chainflow.errors import BadInput
+from chainflow.evidence import Log
+from chainflow.ledger import Ledger, build
+from chainflow.model import Outpoint, Recipe, is_txid
+from chainflow.progress import Progress
+from chainflow.sources import Source, open_source
+from chainflow.tags import Tags
+
+__all__ = ["Fetched", "Plan", "Seeds", "chain_of", "fetch", "fetch_into", "ledger_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a fetch would ask next, of whom, and what that host would learn.
+
+    The later pages and hops depend on the answers, so this is the least that would be asked.
+    """
+
+    host: str
+    requests: tuple[tuple[str, str], ...]
+    reused: int
+
+    @property
+    def discloses(self) -> tuple[str, ...]:
+        """The addresses and txids that the host would learn, sorted."""
+        return tuple(sorted({name for _, subject in self.requests for name in subject.split(",") if name}))
+
+    def __str__(self) -> str:
+        if not self.requests:
+            return f"Nothing to ask: all {self.reused} answers are in the case. {self.host} learns nothing."
+        learns = ", ".join(self.discloses)
+        return (
+            f"At least {len(self.requests)} request(s) to {self.host}, which learns that you look at: {learns}. "
+            f"{self.reused} answer(s) are in the case already."
+        )
+
+    def _repr_html_(self) -> str:
+        return cards.card(
+            f"Would ask {self.host}", self.requests, header=("request", "the host learns"), note=str(self)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch did: the ledger as it is now, what was asked, and what was not followed and why."""
+
+    ledger: Ledger
+    host: str
+    asked: int
+    reused: int
+    not_followed: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Fetched {self.asked} request(s) to {self.host}, {self.reused} answer(s) from the case, "
+            f"{len(self.not_followed)} address(es) not followed; {self.ledger!r}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("asked", f"{self.asked} request(s) to {self.host}"),
+            ("from the case", f"{self.reused} answer(s)"),
+        ]
+        left = cards.table(("not followed", "why"), self.not_followed) if self.not_followed else ""
+        return cards.card("Fetched", rows) + left + self.ledger._repr_html_()
+
+
+Seeds = str | Outpoint | Collection[str | Outpoint]
+
+
+@overload
+def fetch(
+    seeds: Seeds,
+    source: str | Source = ...,
+    *,
+    stop: Container[str] = ...,
+    dry_run: Literal[False] = ...,
+    chain: str | None = ...,
+    proxy: str | None = ...,
+    **limits: Unpack[LimitOptions],
+) -> Ledger: ...
+@overload
+def fetch(
+    seeds: Seeds,
+    source: str | Source = ...,
+    *,
+    stop: Container[str] = ...,
+    dry_run: Literal[True],
+    chain: str | None = ...,
+    proxy: str | None = ...,
+    **limits: Unpack[LimitOptions],
+) -> Plan: ...
+def fetch(
+    seeds: Seeds,
+    source: str | Source = "esplora",
+    *,
+    stop: Container[str] = (),
+    dry_run: bool = False,
+    chain: str | None = None,
+    proxy: str | None = None,
+    **limits: Unpack[LimitOptions],
+) -> Ledger | Plan:
+    """Return the ledger of what a source says about the seeds; nothing is kept (a `Case` keeps it).
+
+    Parameters
+    ----------
+    seeds : str, Outpoint or collection of them
+        Addresses, txids, outpoints `txid:vout`.
+    source : str or Source
+        `"esplora"`, `"esplora:http://127.0.0.1:8000"`, or an object.
+    stop : container of str
+        Addresses that are not read (a `Tags`); seeds are.
+    dry_run : bool
+        Return a `Plan` of what would be asked and disclosed; nothing is sent.
+    chain, proxy : str, optional
+        Of a source given as text: `"btc"`, `"ltc"`, … (by default what the seeds' addresses say);
+        `"socks5h://127.0.0.1:9050"`, `"http://…"`.
+    **limits
+        hops, direction, max_txs, budget, spends: see `Limits`.
+
+    Raises
+    ------
+    AddressInvalid, BadInput
+        If a seed is none of the three, or of another chain than the source.
+    SourceError
+        If the source does not answer, or answers with something that cannot be true.
+    """
+    with Log(":memory:") as log:
+        named = chain or (chain_of(seeds) if isinstance(source, str) else None)
+        opened = open_source(source, chain=named, proxy=proxy)
+        try:
+            done = fetch_into(log, opened, seeds, limits=Limits(**limits), stop=stop, dry_run=dry_run)
+        finally:
+            if opened is not source:
+                opened.close()
+    return done if isinstance(done, Plan) else done.ledger
+
+
+def fetch_into(
+    log: Log,
+    source: Source,
+    seeds: Seeds,
+    *,
+    limits: Limits,
+    stop: Container[str] = (),
+    offline: bool = False,
+    refresh: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Fetched | Plan:
+    """Walk from the seeds, writing every reply to `log`; see `fetch`.
+
+    Parameters
+    ----------
+    offline : bool
+        Ask nothing; what the case does not hold is not followed.
+    refresh : bool
+        Ask again for what may have changed since: counts, histories, spends, unconfirmed transactions.
+
+    Raises
+    ------
+    OfflineMode
+        If a seed's history is not in the case and `offline` is set.
+    """
+    asker = Asker(log, source, offline=offline, refresh=refresh, dry_run=dry_run, budget=limits.budget)
+    stops = _stops(stop, source.chain)
+    walk = Walk(asker, limits, stops, progress or (lambda done, left, what: None))
+    walk.run(_normal(seeds, source.chain))
+    if dry_run:
+        return Plan(source.host, tuple(asker.planned), asker.reused)
+    ledger = ledger_of(log)
+    return Fetched(ledger, source.host, asker.asked, asker.reused, tuple(sorted(walk.not_followed.items())))
+
+
+def ledger_of(log: Log) -> Ledger:
+    """Return the ledger of everything a log holds."""
+    bodies = sorted({event.content["sha256"] for event in log.events("fetch")})
+    return build(log.statements(), recipe=Recipe("ledger", {}, inputs=bodies))
+
+
+def chain_of(seeds: Seeds) -> str | None:
+    """Return the chain that the addresses among the seeds say, `None` where they say none or several.
+
+    A legacy address that is valid on several chains says nothing.
+    """
+    texts = [str(seed) for seed in _listed(seeds)]
+    named = {addresses.decode(text).chains for text in texts if addresses.is_address(text)}
+    clear = {chains[0] for chains in named if len(chains) == 1}
+    return clear.pop() if len(clear) == 1 else None
+
+
+def _listed(seeds: Seeds) -> Collection[str | Outpoint]:
+    listed = [seeds] if isinstance(seeds, str | Outpoint) else seeds
+    if not isinstance(listed, Collection) or not all(isinstance(seed, str | Outpoint) for seed in listed):
+        raise BadInput(
+            f"not a seed: {seeds!r}", hint="give an address, a txid, an outpoint txid:vout, or a list"
+        )
+    return listed
+
+
+def _normal(seeds: Seeds, chain: str) -> list[str]:
+    """Return seeds as text, addresses in their normal form, each once.
+
+    Raises
+    ------
+    AddressInvalid
+        If one is no txid, no outpoint and no address of `chain`.
+    """
+    found: dict[str, None] = {}
+    for seed in (str(given).strip() for given in _listed(seeds)):
+        txid, colon, vout = seed.partition(":")
+        if is_txid(txid.lower()):
+            found[str(Outpoint.parse(f"{txid.lower()}:{vout}")) if colon else txid.lower()] = None
+        else:
+            found[addresses.decode(seed, chain=chain).address] = None
+    if not found:
+        raise BadInput("no seeds", hint="give an address, a txid or an outpoint txid:vout")
+    return list(found)
+
+
+def _stops(stop: Container[str], chain: str) -> Container[str]:
+    """Return listed addresses as the walk meets them: one written otherwise must not stop nothing."""
+    if isinstance(stop, Tags) or not isinstance(stop, Collection):
+        return stop  # it finds an address by itself
+    return {_as_met(text, chain) for text in ([stop] if isinstance(stop, str) else stop)}
+
+
+def _as_met(text: str, chain: str) -> str:
+    if text.startswith("script:"):  # a ledger's label, which a trace's stops may hold; no walk meets it
+        return text
+    found = addresses.decode(text)
+    return addresses.decode(text, chain=chain).address if chain in found.chains else found.address

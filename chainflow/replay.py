@@ -1,0 +1,152 @@
+"""The log read back: its entries as rows, and recorded clusterings and traces made again from it."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from chainflow import units
+from chainflow.attribution import exposure
+from chainflow.clustering import cluster
+from chainflow.errors import BadInput, ChainflowError, PluginError
+from chainflow.evidence import Event, Log
+from chainflow.figures import draw
+from chainflow.ledger import Ledger
+from chainflow.model import digest_of
+from chainflow.patterns import coinjoins
+from chainflow.report import Grouping, Material, Study
+from chainflow.tags import Tags
+from chainflow.tracing import Trace, trace
+
+__all__ = ["declared_policies", "disclosure_rows", "material_of", "step_rows"]
+
+
+def step_rows(log: Log) -> list[tuple[int, datetime, str, str, str]]:
+    """Return every entry of a log: number, UTC time, kind, what, hash."""
+    return [(e.seq, _moment(e), e.kind, _what(e), e.hash) for e in log.events()]
+
+
+def disclosure_rows(log: Log) -> list[tuple[str, str, datetime, int]]:
+    """Return what each host learnt: host, address or txid, first time, number of requests.
+
+    A request counts when it was sent, whatever came back.
+    """
+    found: dict[tuple[str, str], tuple[datetime, int]] = {}
+    for event in log.events("fetch", "reject"):
+        host = str(event.content["host"])
+        for subject in filter(None, str(event.content["subject"]).split(",")):
+            first, count = found.get((host, subject), (_moment(event), 0))
+            found[host, subject] = (first, count + 1)
+    return [(*key, *value) for key, value in sorted(found.items())]
+
+
+def declared_policies(log: Log) -> dict[str, int]:
+    """Map each policy that was declared to the number of the entry that says so."""
+    return {str(event.content["policy"]): event.seq for event in log.events("policy.declare")}
+
+
+def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Material:
+    """Gather what the report prints; the ledger and tags are those of the same log."""
+    again = [*_clusterings(log, ledger), *_studies(log, ledger, tags)]
+    # the report's own entries would change the next report
+    entries = [event for event in log.events() if event.kind not in ("report.run", "draw.run")]
+    return Material(
+        question=question,
+        ledger=ledger,
+        tags=tags,
+        clusterings=[made for made in again if isinstance(made, Grouping)],
+        studies=[made for made in again if isinstance(made, Study)],
+        lost=[made for made in again if isinstance(made, tuple)],
+        notes=[(e.seq, _moment(e), e.content["text"]) for e in entries if e.kind == "note"],
+        replies=[_asked(e, "sha256") for e in entries if e.kind == "fetch"],
+        rejected=[_asked(e, "error") for e in entries if e.kind == "reject"],
+        disclosures=disclosure_rows(log),
+        steps=[(e.seq, _moment(e), e.kind, _what(e)) for e in entries],
+        head=(entries[-1].seq, entries[-1].hash),
+        case_name=pathlib.Path(log.path).name,
+    )
+
+
+def _questions(log: Log, kind: str) -> Iterator[tuple[Event, Mapping[str, Any]]]:
+    """Yield the recorded steps of a kind with their parameters: each question once, in the log's order."""
+    seen = set[str]()
+    for event in log.events(kind):
+        parameters = event.content["recipe"]["parameters"]
+        question = digest_of(parameters)
+        if question not in seen:
+            seen.add(question)
+            yield event, parameters
+
+
+def _studies(log: Log, ledger: Ledger, tags: Tags) -> Iterator[Study | tuple[int, str]]:
+    """Yield every recorded trace, made again on today's evidence.
+
+    What cannot be made again (its policy is not installed here) is a log number and the reason.
+    """
+    declared = declared_policies(log)
+    for event, parameters in _questions(log, "trace.run"):
+        try:
+            trail = _trace_again(log, ledger, parameters, event.content["bodies"])
+        except _NOT_HERE as error:
+            yield event.seq, _why(error)
+            continue
+        yield Study(
+            step=event.seq,
+            declared=declared.get(trail.policy, event.seq),
+            trace=trail,
+            exposure=exposure(trail, tags),
+            figure=draw(trail, ledger=ledger, tags=tags),
+            is_same=trail.digest == event.content["result"],
+        )
+
+
+def _trace_again(log: Log, ledger: Ledger, parameters: Mapping[str, Any], bodies: list[str]) -> Trace:
+    options = dict(parameters)
+    named = options.pop("stop")
+    stop = Tags.from_json(log.body(bodies[0]).decode()) if bodies else named
+    return trace(ledger, options.pop("seeds"), options.pop("policy"), stop=stop, **options)
+
+
+def _clusterings(log: Log, ledger: Ledger) -> Iterator[Grouping | tuple[int, str]]:
+    """Yield every recorded clustering, made again on today's evidence, or why it cannot be."""
+    for event, parameters in _questions(log, "cluster.run"):
+        try:
+            veto = parameters["veto"]
+            if isinstance(veto, Mapping):
+                veto = coinjoins(ledger, **veto["parameters"])
+            owners = cluster(ledger, [rule["name"] for rule in parameters["rules"]], veto=veto)
+        except _NOT_HERE as error:
+            yield event.seq, _why(error)
+            continue
+        yield Grouping(event.seq, owners, is_same=owners.digest == event.content["result"])
+
+
+_NOT_HERE = (BadInput, PluginError, KeyError, TypeError)
+"""A plug-in that is not installed here; a recipe of another form, from a stranger or another version."""
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ChainflowError):
+        return error.message
+    return f"its recipe is not of the known form ({type(error).__name__} {error})"
+
+
+def _moment(event: Event) -> datetime:
+    return units.to_utc(event.time // 1000)
+
+
+def _asked(event: Event, last: str) -> tuple[Any, ...]:
+    content = event.content
+    return event.seq, _moment(event), content["host"], content["url"], content[last]
+
+
+def _what(event: Event) -> str:
+    content = event.content
+    if event.kind in ("fetch", "reject"):
+        answer = "no usable answer" if content["status"] is None else f"status {content['status']}"
+        return f"{content['url']} → {answer}, {content.get('size', 0):,} bytes"
+    if "recipe" in content:
+        return ", ".join(f"{name}={value}" for name, value in content["recipe"]["parameters"].items())
+    return ", ".join(f"{name}={value}" for name, value in content.items())

@@ -1,0 +1,238 @@
+"""From what a case holds to one HTML page: pure, so that two runs give the same bytes.
+
+The page says what is observed, what a source states, what was inferred by which rule and what somebody
+asserted, each in its own place; what is not known has a section of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import jinja2
+
+from chainflow import units
+from chainflow.attribution import Exposure
+from chainflow.clustering import Clustering, Explanation
+from chainflow.figures import Figure
+from chainflow.ledger import Ledger
+from chainflow.model import EndReason
+from chainflow.tags import Tag, Tags
+from chainflow.tracing import Trace
+from chainflow.version import __version__
+
+__all__ = ["Grouping", "Material", "Study", "render_page"]
+
+MOST_ROWS = 200
+"""Rows of one table on the page; where more are left out, the page says how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One recorded trace, made again, with where it ended and how it looks.
+
+    `step` is its log number, `declared` that of the entry that named its policy beforehand; `is_same`
+    says whether it gave what the log recorded (evidence or tags may have grown since).
+    """
+
+    step: int
+    declared: int
+    trace: Trace
+    exposure: Exposure
+    figure: Figure
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """One recorded clustering, made again; `step` and `is_same` as for a `Study`."""
+
+    step: int
+    owners: Clustering
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that the page prints.
+
+    `replies` are (log number, UTC time, host, URL, sha256); `rejected` the same with the reason instead
+    of the sha256; `steps` are (log number, UTC time, kind, what); `notes` (log number, UTC time, text);
+    `disclosures` (host, subject, UTC time, requests); `lost` are (log number, why) of recorded steps that
+    cannot be made again here; `head` is the log's last entry before the report.
+    """
+
+    question: str
+    ledger: Ledger
+    tags: Tags
+    clusterings: Sequence[Grouping]
+    studies: Sequence[Study]
+    lost: Sequence[tuple[int, str]]
+    notes: Sequence[tuple[Any, ...]]
+    replies: Sequence[tuple[Any, ...]]
+    rejected: Sequence[tuple[Any, ...]]
+    disclosures: Sequence[tuple[Any, ...]]
+    steps: Sequence[tuple[Any, ...]]
+    head: tuple[int, str]
+    case_name: str
+
+
+def render_page(material: Material, *, title: str = "") -> bytes:
+    """Return the report as UTF-8 HTML: no script, no network, the same bytes for the same material."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("chainflow.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["coins"] = lambda value, chain: units.format_coins(int(value), chain)
+    environment.filters["percent"] = units.percent
+    environment.filters["utc"] = _utc
+    environment.filters["known"] = lambda value: "unknown" if _missing(value) else value
+    environment.tests["missing"] = _missing
+    declared, annex = _by_policy(material.studies)
+    text = environment.get_template("report.html").render(
+        title=title or "Transaction-flow report",
+        m=material,
+        declared=declared,
+        annex=annex,
+        proved=_proved(material.ledger),
+        on_the_way=_tagged_on_the_way,
+        parameters=lambda study: _parameters(study.trace, material.tags),
+        is_conserving=lambda study: EndReason.POISON.value not in study.trace.balance,
+        tags=_tags_used(material),
+        clusters=lambda grouping: list(_clusters(grouping.owners)),
+        unknown=list(_unknown(material, declared)),
+        commands=list(_commands(material, title)),
+        pictures={study.step: study.figure.render("svg").decode() for study in declared},
+        most=MOST_ROWS,
+        version=__version__,
+    )
+    return text.encode()
+
+
+def _missing(value: object) -> bool:
+    # pandas hands out its own NA for a null cell; NA and NaN are the values that do not equal themselves
+    return value is None or str(value) in ("<NA>", "NaT", "nan")
+
+
+def _utc(time: datetime | None) -> str:
+    return units.format_time(None if time is None or _missing(time) else int(time.timestamp()))
+
+
+def _by_policy(studies: Sequence[Study]) -> tuple[list[Study], list[Study]]:
+    """Return the traces under the policy declared first, and those under any other: an annex."""
+    first = min((study.declared for study in studies), default=0)
+    return (
+        [study for study in studies if study.declared == first],
+        [study for study in studies if study.declared != first],
+    )
+
+
+def _proved(ledger: Ledger) -> set[tuple[str, int]]:
+    """Return the outputs whose value is proved: the transaction that made them is held and hashes."""
+    columns = (ledger.outputs[name].to_pylist() for name in ("txid", "vout", "value_proved"))
+    return {(txid, vout) for txid, vout, is_proved in zip(*columns, strict=True) if is_proved}
+
+
+def _tagged_on_the_way(study: Study, tags: Tags) -> list[tuple[Any, Tag]]:
+    """Return the outputs a trace reached at tagged addresses, with the best tag, ends or not."""
+    known = tags.by_address
+    rows = list(study.trace.outputs.itertuples())
+    return [
+        (row, best) for row in rows if str(row.address) in known and (best := tags.best(str(row.address)))
+    ]
+
+
+def _parameters(trace: Trace, tags: Tags) -> str:
+    """Return what else the caller chose, in words."""
+    chosen = trace.recipe.parameters
+    stop, mixed = chosen["stop"], chosen["coinjoins"]
+    if stop == tags.services.digest:
+        at = "addresses tagged as services in this case"
+    elif isinstance(stop, str):
+        at = f"a list of tags with digest {stop}"
+    else:
+        at = f"{len(stop)} named addresses" if stop else "no address"
+    through = (
+        "ends at CoinJoins that the default detectors find"
+        if mixed is None
+        else (f"ends at {len(mixed)} named CoinJoins" if mixed else "walks through CoinJoins")
+    )
+    hops = "no limit of hops" if chosen["max_hops"] is None else f"at most {chosen['max_hops']} hops"
+    dust = f"dust below {chosen['dust_sat']} base units" if chosen["dust_sat"] else "no dust limit"
+    return f"Stops at {at}; {through}; {hops}; at most {chosen['max_txs']:,} transactions; {dust}."
+
+
+def _commands(material: Material, title: str) -> Iterator[str]:
+    """Yield the shell commands that make the page's figures again and change nothing in the case."""
+    case = shlex.quote(material.case_name)
+    yield f"chainflow verify {case} --head {material.head[1]}"
+    for study in material.studies:
+        chosen = study.trace.recipe.parameters
+        is_plain = chosen["coinjoins"] is None and chosen["stop"] in ([], material.tags.services.digest)
+        if not is_plain:
+            yield f"# step {study.step}: its stops or CoinJoins were given in Python; see its parameters"
+            continue
+        options = f"--policy {shlex.quote(study.trace.policy)} --direction {study.trace.direction}"
+        options += " --no-stop" if chosen["stop"] == [] else ""
+        options += f" --max-hops {chosen['max_hops']}" if chosen["max_hops"] is not None else ""
+        options += f" --dust {chosen['dust_sat']}" if chosen["dust_sat"] else ""
+        seeds = " ".join(shlex.quote(seed) for seed in study.trace.seeds)
+        yield f"chainflow trace --read-only {case} {seeds} {options}"
+    named = f" --title {shlex.quote(title)}" if title else ""
+    yield f"chainflow report --read-only {case} -o again.html{named}"
+
+
+def _tags_used(material: Material) -> list[Tag]:
+    """Return the tags on addresses that are in evidence."""
+    known = set(material.ledger.index.labels)
+    return [tag for tag in material.tags if tag.address in known]
+
+
+def _clusters(owners: Clustering) -> Iterator[tuple[str, int, Explanation]]:
+    """Yield the largest clusters of two or more, each with why its first two members are together."""
+    for name, size in itertools.islice(owners.sizes.items(), MOST_ROWS):
+        if size < 2:
+            break
+        members = owners.members(name)
+        yield name, size, owners.explain(members[0], members[1])
+
+
+def _unknown(material: Material, declared: Sequence[Study]) -> Iterator[str]:
+    """Yield what this case does not know, in sentences."""
+    ledger = material.ledger
+    for row in ledger.coverage.itertuples():
+        if row.state != "complete":
+            yield f"The history of {row.address} is partial: {row.reason}."
+    states = ledger.outputs["spend_state"].to_pylist()
+    if unknown := states.count("unknown"):
+        yield (
+            f"Of {unknown:,} of {len(states):,} outputs no source has told whether they are spent; "
+            "they are called neither spent nor unspent."
+        )
+    yield from (_lost_sight(study) for study in declared if EndReason.UNKNOWN.value in study.trace.balance)
+    yield from (f"Step {seq} of the log cannot be made again here: {why}." for seq, why in material.lost)
+    if ledger.disputes.num_rows:
+        yield f"{ledger.disputes.num_rows:,} statements contradict another one; see Disputes."
+    if material.rejected:
+        yield f"{len(material.rejected):,} replies were refused or did not come; see Evidence."
+    done, total = ledger.verified
+    if done < total:
+        yield f"Of {total - done:,} of {total:,} transactions the bytes are not held: they are hearsay."
+    yield "Who controls an address is not on the chain: clusters are inferred, tags are asserted."
+
+
+def _lost_sight(study: Study) -> str:
+    trace = study.trace
+    amount = units.format_coins(trace.balance[EndReason.UNKNOWN.value], trace.chain)
+    where = "whose spending transaction is not (wholly) in evidence"
+    if trace.direction == "backward":
+        where = "that were made by a transaction which is not (wholly) in evidence"
+    return f"The {trace.direction} trace of step {study.step} loses sight of {amount} at outputs {where}."
