@@ -34,6 +34,7 @@ __all__ = [
     "derive",
     "find_addresses",
     "is_address",
+    "label_on",
     "script_of",
     "script_type",
 ]
@@ -157,6 +158,28 @@ def decode(address: str, *, chain: str | None = None) -> Address:
     elif chosen != "tron":
         text = text.lower()
     return Address(text, chosen, chains, kind, script)
+
+
+def label_on(text: str, chain: str) -> str:
+    """Return an address as a ledger of `chain` labels it; of another chain's address, its normal form.
+
+    A ledger's `script:<hex>` stays as it is. For lists of addresses to stop at: one written otherwise
+    must not silently stop nothing.
+
+    Raises
+    ------
+    AddressInvalid
+        If it is none.
+
+    Examples
+    --------
+    >>> label_on("BC1QPX7VYV5TP7DM0G475EV527KRG764T73DH77GLS", "btc")
+    'bc1qpx7vyv5tp7dm0g475ev527krg764t73dh77gls'
+    """
+    if text.startswith("script:"):
+        return text
+    found = decode(text)
+    return decode(text, chain=chain).address if chain in found.chains else found.address
 
 
 def is_address(text: str, *, chain: str | None = None) -> bool:

@@ -238,11 +238,4 @@ def _stops(stop: Container[str], chain: str) -> Container[str]:
     """Return listed addresses as the walk meets them: one written otherwise must not stop nothing."""
     if isinstance(stop, Tags) or not isinstance(stop, Collection):
         return stop  # it finds an address by itself
-    return {_as_met(text, chain) for text in ([stop] if isinstance(stop, str) else stop)}
-
-
-def _as_met(text: str, chain: str) -> str:
-    if text.startswith("script:"):  # a ledger's label, which a trace's stops may hold; no walk meets it
-        return text
-    found = addresses.decode(text)
-    return addresses.decode(text, chain=chain).address if chain in found.chains else found.address
+    return {addresses.label_on(text, chain) for text in ([stop] if isinstance(stop, str) else stop)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, cast
 
 from chainflow import patterns, registry
-from chainflow.addresses import decode
+from chainflow.addresses import label_on
 from chainflow.errors import BadInput, ChainflowError
 from chainflow.model import EndReason, Outpoint, Recipe
 from chainflow.tags import Tags
@@ -90,7 +90,11 @@ def trace(
     rule, names = policy_named(policy), tuple(sorted({str(seed) for seed in _collection(seeds)}))
     rows = _claims(ledger, names)
     chain = _chain(ledger, rows)
-    services = stop.addresses if isinstance(stop, Tags) else _addresses(_collection(stop or ()), chain)
+    services = (
+        stop.addresses
+        if isinstance(stop, Tags)
+        else frozenset(label_on(str(given), chain) for given in _collection(stop or ()))
+    )
     mixed = patterns.coinjoins(ledger) if coinjoins is None else frozenset(map(str, _collection(coinjoins)))
     stops = Stops(services, mixed, max_hops=max_hops, max_txs=max_txs, dust_sat=dust_sat)
     walk = Walk(Route(ledger, forward=direction == "forward"), rows, rule, stops=stops)
@@ -156,18 +160,6 @@ def _chain(ledger: Ledger, rows: Mapping[int, int]) -> str:
     if len(chains) > 1:
         raise BadInput(f"the seeds are on {' and '.join(chains)}", hint="build one ledger for each chain")
     return chains[0]
-
-
-def _addresses(given: Collection[str | Outpoint], chain: str) -> frozenset[str]:
-    """Return addresses as the ledger writes them; a wrong one must not silently stop nothing."""
-    found = set()
-    for text in map(str, given):
-        if text.startswith("script:"):
-            found.add(text)
-            continue
-        address = decode(text)
-        found.add(decode(text, chain=chain).address if chain in address.chains else address.address)
-    return frozenset(found)
 
 
 def _labels(ledger: Ledger, walk: Walk, stop: Tags | Collection[str] | None) -> dict[str, str]:

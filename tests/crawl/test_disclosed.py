@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import chainflow as cf
-from chainflow import samples
 from chainflow.case import Case
 from chainflow.crawl import Plan
 from chainflow.errors import (
@@ -16,7 +15,6 @@ from chainflow.errors import (
     RedirectRefused,
     SourceUnavailable,
 )
-from chainflow.ledger import Ledger
 from chainflow.serve import Explorer
 from chainflow.serve.replay import text_answer
 from chainflow.sources.esplora import Esplora
@@ -24,23 +22,6 @@ from chainflow.sources.esplora import Esplora
 FBI = "bc1qpx7vyv5tp7dm0g475ev527krg764t73dh77gls"
 ANCHOR = "bc1qq2euq8pw950klpjcawuy4uj39ym43hs6cfsegq"
 TIP = "/blocks/tip/height"
-
-
-@pytest.fixture(scope="module")
-def colonial() -> Ledger:
-    return samples.load("colonial")
-
-
-@pytest.fixture
-def explorer(colonial):
-    with Explorer(colonial) as running:
-        yield running
-
-
-@pytest.fixture
-def case(tmp_path, explorer):
-    with Case(tmp_path / "a.chainflow", f"esplora:{explorer.url}") as opened:
-        yield opened
 
 
 class Failing(Esplora):

@@ -9,29 +9,11 @@ from chainflow import samples
 from chainflow.case import Case
 from chainflow.crawl import Plan
 from chainflow.errors import AddressInvalid, BadInput, NotFound, OfflineMode, ProofFailed
-from chainflow.ledger import Ledger
 from chainflow.serve import Explorer
 
 FBI = "bc1qpx7vyv5tp7dm0g475ev527krg764t73dh77gls"
 ANCHOR = "bc1qq2euq8pw950klpjcawuy4uj39ym43hs6cfsegq"
 RANSOM = "15JFh88FcE4WL6qeMLgX5VEAFCbRXjc9fr"
-
-
-@pytest.fixture(scope="module")
-def colonial() -> Ledger:
-    return samples.load("colonial")
-
-
-@pytest.fixture
-def explorer(colonial):
-    with Explorer(colonial) as running:
-        yield running
-
-
-@pytest.fixture
-def case(tmp_path, explorer):
-    with Case(tmp_path / "a.chainflow", f"esplora:{explorer.url}") as opened:
-        yield opened
 
 
 def test_fetched_over_http_equals_the_sealed_sample(explorer, colonial):
