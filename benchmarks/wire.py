@@ -38,7 +38,7 @@ def make_block(*, seed: int) -> bytes:
     """Return a block that looks like a full one, the same for the same seed."""
     chance = random.Random(seed)
     transactions = [_make_coinbase(chance)]
-    transactions += [_make_transaction(chance) for _ in range(TRANSACTIONS - 1)]
+    transactions += [make_transaction(chance) for _ in range(TRANSACTIONS - 1)]
     root = merkle_root([transaction.txid for transaction in transactions])
     header = Header(0x20000000, chance.randbytes(32).hex(), root, 1_632_900_000, 0x170ED0EB, 7)
     count = b"\xfd" + len(transactions).to_bytes(2, "little")
@@ -51,7 +51,7 @@ def _make_coinbase(chance: random.Random) -> Transaction:
     return Transaction(1, (spent,), outputs)
 
 
-def _make_transaction(chance: random.Random) -> Transaction:
+def make_transaction(chance: random.Random) -> Transaction:
     inputs = chance.choices((1, 2, 3, 6, 60), (76, 14, 4, 4, 2))[0]
     outputs = chance.choices((1, 2, 3, 6, 40), (16, 79, 2, 2, 1))[0]
     return Transaction(
@@ -91,14 +91,14 @@ def _make_script(chance: random.Random) -> bytes:
     return before + chance.randbytes(size) + after
 
 
-def _read_with_bitcoinlib(raw: bytes) -> list[bytes]:
+def read_with_bitcoinlib(raw: bytes) -> list[bytes]:
     stream = io.BytesIO(raw)
     CBlockHeader.stream_deserialize(stream)
     count = VarIntSerializer.stream_deserialize(stream)
     return [CTransaction.stream_deserialize(stream).GetTxid()[::-1] for _ in range(count)]
 
 
-def _read_with_btclib(raw: bytes) -> list[bytes]:
+def read_with_btclib(raw: bytes) -> list[bytes]:
     stream = io.BytesIO(raw)
     stream.seek(80)
     return [Tx.parse(stream, check_validity=False).id for _ in range(var_int.parse(stream))]
@@ -109,12 +109,12 @@ def run() -> dict[str, object]:
     raw = make_block(seed=702_861)
     contenders: dict[str, Callable[[], object]] = {
         "chainflow": lambda: parse_block(raw),
-        "python-bitcoinlib": lambda: _read_with_bitcoinlib(raw),
-        "btclib": lambda: _read_with_btclib(raw),
+        "python-bitcoinlib": lambda: read_with_bitcoinlib(raw),
+        "btclib": lambda: read_with_btclib(raw),
     }
     block = parse_block(raw)
     txids = [bytes.fromhex(transaction.txid) for transaction in block.transactions]
-    if not txids == _read_with_bitcoinlib(raw) == _read_with_btclib(raw):
+    if not txids == read_with_bitcoinlib(raw) == read_with_btclib(raw):
         raise SystemExit("the contenders disagree on a txid: nothing was timed")
     seconds = time_in_turns(contenders, repetitions=REPETITIONS, clock=time.process_time)
     times_slower, figures = ratios(seconds), medians(seconds)

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from chainflow.crawl import fetch
     from chainflow.errors import ChainflowError
     from chainflow.figures import Figure, draw
+    from chainflow.formats import open_file
     from chainflow.ledger import Ledger, address_graph, cluster_graph, transaction_graph
     from chainflow.model import Outpoint
+    from chainflow.prices import Prices, value_table
+    from chainflow.proving import prove_amounts
     from chainflow.tags import Tags
     from chainflow.tracing import Trace, trace
 
@@ -33,6 +36,7 @@ __all__ = [
     "Figure",
     "Ledger",
     "Outpoint",
+    "Prices",
     "Tags",
     "Trace",
     "__version__",
@@ -42,10 +46,13 @@ __all__ = [
     "draw",
     "exposure",
     "fetch",
+    "open_file",
     "patterns",
+    "prove_amounts",
     "samples",
     "trace",
     "transaction_graph",
+    "value_table",
 ]
 
 _HOME = {
@@ -56,6 +63,7 @@ _HOME = {
     "Figure": "figures",
     "Ledger": "ledger",
     "Outpoint": "model",
+    "Prices": "prices",
     "Tags": "tags",
     "Trace": "tracing",
     "address_graph": "ledger",
@@ -64,8 +72,11 @@ _HOME = {
     "draw": "figures",
     "exposure": "attribution",
     "fetch": "crawl",
+    "prove_amounts": "proving",
+    "open_file": "formats",
     "trace": "tracing",
     "transaction_graph": "ledger",
+    "value_table": "prices",
 }
 
 

@@ -14,15 +14,18 @@ from typing import NamedTuple
 
 from chainflow.checksums import (
     BECH32_ALPHABET,
+    EVM_ADDRESS,
     base58_decode,
     base58_encode,
     cashaddr_decode,
     cashaddr_encode,
+    evm_decode,
     refuse,
     segwit_decode,
     segwit_encode,
 )
 from chainflow.errors import AddressInvalid, BadBytes, BadInput, MissingExtra
+from chainflow.networks import EVM
 from chainflow.scripts import is_pubkey, make_script, script_type
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "decode",
     "derive",
     "find_addresses",
+    "hash160",
     "is_address",
     "label_on",
     "script_of",
@@ -61,8 +65,11 @@ _FORMS = {
     "dash": _Forms((b"\x4c",), (b"\x10",)),
     "zec": _Forms((b"\x1c\xb8",), (b"\x1c\xbd",)),
 }
-CHAINS = (*_FORMS, "eth", "tron")
-"""The chains whose addresses are known, the likelier first. Signet shares the addresses of `btc-testnet`."""
+CHAINS = (*_FORMS, *EVM, "tron")
+"""The chains whose addresses are known, the likelier first; EVM chains share one form.
+
+Signet shares the addresses of `btc-testnet`.
+"""
 
 _HRPS = {forms.hrp: chain for chain, forms in _FORMS.items() if forms.hrp}
 _VERSIONS: dict[bytes, list[tuple[str, str]]] = {}
@@ -73,7 +80,6 @@ for _chain, _forms in _FORMS.items():
 
 _TRON_VERSION = b"\x41"
 _SHORTEST = 14
-_EVM = re.compile(r"0x[0-9a-fA-F]{40}")
 _CASHADDR = re.compile(
     rf"bitcoincash:.*|[qpzr][{BECH32_ALPHABET}]{{41}}", re.ASCII | re.IGNORECASE | re.DOTALL
 )
@@ -123,8 +129,8 @@ def decode(address: str, *, chain: str | None = None) -> Address:
     share forms as well (Bitcoin SV with Bitcoin, Verge with Dogecoin). Blanks around the text are
     ignored, nothing else.
 
-    A `0x…` address is only of the right form: its checksum, in the case of its letters (EIP-55), is
-    not checked, and it may be of any EVM chain, not only `eth`.
+    A `0x…` address may be of any EVM chain, not only `eth`. Its checksum is the case of its letters
+    (EIP-55): where all are small or all are capital it carries none, and only its form is checked.
 
     Raises
     ------
@@ -136,7 +142,7 @@ def decode(address: str, *, chain: str | None = None) -> Address:
 
     References
     ----------
-    BIP13, BIP173, BIP350; the CashAddr specification; `chainparams.cpp` of each chain's node.
+    BIP13, BIP173, BIP350, EIP-55; the CashAddr specification; `chainparams.cpp` of each chain's node.
 
     Examples
     --------
@@ -150,14 +156,16 @@ def decode(address: str, *, chain: str | None = None) -> Address:
     chains, kind, script = _read(text)
     chosen = chains[0] if chain is None else chain
     if chosen not in chains:
-        raise refuse(
-            f"an address of {' or '.join(chains)}, not of {chosen}", text, hint="name the other chain"
-        )
+        raise refuse(f"an address of {_listed(chains)}, not of {chosen}", text, hint="name the other chain")
     if kind in ("p2pkh", "p2sh"):  # the only types with several forms on one chain
         text = address_of(script, chosen) or text
     elif chosen != "tron":
         text = text.lower()
     return Address(text, chosen, chains, kind, script)
+
+
+def _listed(chains: tuple[str, ...]) -> str:
+    return "an EVM chain" if set(chains) == set(EVM) else " or ".join(chains)
 
 
 def label_on(text: str, chain: str) -> str:
@@ -264,9 +272,9 @@ def derive(pubkey: bytes, script_type: str, chain: str) -> str:
         message = f"not a public key for {script_type}: {len(pubkey)} bytes that begin with {begin}"
         raise BadBytes(message, hint="33 bytes beginning with 02 or 03, or 65 with 04; 32 for p2tr")
     if script_type == "p2sh-p2wpkh":
-        script = make_script("p2sh", _hash160(make_script("p2wpkh", _hash160(pubkey))))
+        script = make_script("p2sh", hash160(make_script("p2wpkh", hash160(pubkey))))
     else:
-        script = make_script(script_type, pubkey if script_type == "p2tr" else _hash160(pubkey))
+        script = make_script(script_type, pubkey if script_type == "p2tr" else hash160(pubkey))
     address = address_of(script, chain)
     if address is None or (script_type == "p2sh-p2wpkh" and not _FORMS[chain].hrp):
         raise BadInput(f"{chain} has no {script_type} addresses", hint="p2pkh exists on every chain")
@@ -278,7 +286,7 @@ def find_addresses(text: str, *, chain: str | None = None) -> tuple[Found, ...]:
 
     Punctuation, blanks, line breaks and letters of scripts without case (Chinese, Arabic …) end an
     address; a part of a longer word never is one. What fails its checksum is left out: to have it
-    named, pass it to `decode`. See `decode` on `0x…`, which has no checksum here.
+    named, pass it to `decode`. See `decode` on `0x…`, which need not carry one.
 
     Raises
     ------
@@ -315,8 +323,9 @@ def _read(text: str) -> tuple[tuple[str, ...], str, bytes]:
     if not text.isascii():
         place = next(i for i, character in enumerate(text) if not character.isascii())
         raise refuse(f"character {place + 1} is {text[place]!a}, which no address uses", text)
-    if _EVM.fullmatch(text):
-        return ("eth",), "account", b""
+    if EVM_ADDRESS.fullmatch(text):
+        evm_decode(text)
+        return tuple(EVM), "account", b""
     if text.rpartition("1")[0].lower() in _HRPS:
         hrp, version, program = segwit_decode(text)
         script = bytes((version + 0x50 if version else 0, len(program))) + program
@@ -348,7 +357,14 @@ def _read_base58(text: str) -> tuple[tuple[str, ...], str, bytes]:
     return chains, kinds[0], make_script(kinds[0], payload)
 
 
-def _hash160(raw: bytes) -> bytes:
+def hash160(raw: bytes) -> bytes:
+    """Return the RIPEMD-160 of the SHA-256: what most scripts hold of a key or of another script.
+
+    Raises
+    ------
+    MissingExtra
+        If this Python's OpenSSL lacks RIPEMD-160.
+    """
     try:
         ripemd = hashlib.new("ripemd160")
     except ValueError:

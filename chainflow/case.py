@@ -6,26 +6,41 @@ writes down what was done. A repeated step is a confirmation: it is compared, no
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-from collections.abc import Callable, Collection, Container, Mapping
-from typing import Any, Literal, Self, Unpack, cast, overload
+import pathlib
+from collections.abc import Collection, Container, Sequence
+from typing import Any, Literal, Self, Unpack, overload
 
 import pandas as pd
 
-from chainflow import cards, registry, replay
+from chainflow import cards, replay
 from chainflow.attribution import Exposure, exposure
 from chainflow.clustering import Clustering, Heuristic, cluster
-from chainflow.crawl import Fetched, LimitOptions, Limits, Plan, Seeds, chain_of, fetch_into, ledger_of
-from chainflow.errors import BadInput, CaseError
+from chainflow.crawl import (
+    CrossCheck,
+    Fetched,
+    LimitOptions,
+    Limits,
+    Plan,
+    Proved,
+    Seeds,
+    cross_check,
+    fetch_into,
+    ledger_of,
+    prove,
+)
+from chainflow.crawl.opening import Rates, Sources
+from chainflow.errors import BadInput
 from chainflow.evidence import Log, Verification, verify
 from chainflow.figures import Figure, draw
+from chainflow.formats import FileSource, add_file_to, open_file
 from chainflow.ledger import Ledger
-from chainflow.model import Fact, Recipe
+from chainflow.model import Recipe, canonical_json
 from chainflow.progress import watched
+from chainflow.proving import AmountProof, prove_amounts
 from chainflow.report import Material, render_page
-from chainflow.sources import GROUP, Source, open_source
+from chainflow.sources import Source, SourceNames
 from chainflow.tags import Tags
 from chainflow.tracing import Policy, Trace, policy_named, trace
 from chainflow.writing import write_whole
@@ -40,11 +55,13 @@ class Case:
     ----------
     path : str or path
         The case file; made when it does not exist.
-    source : str or Source, optional
-        Where `fetch` asks: `"esplora"`, `"esplora:http://127.0.0.1:8000"`, or an object; without it, the
-        source that this case asked last.
+    source : str, Source or list of them, optional
+        Where `fetch` asks: `"esplora"`, `"esplora:http://127.0.0.1:8000"`, or an object; of several the
+        first, and the next where it does not answer. Without it, the source that this case asked last.
     chain, proxy : str, optional
         Of a source given as text.
+    rates : mapping, str or path, optional
+        How fast hosts may be asked, in place of what is shipped: host → `Rate`, or a TOML file of it.
     offline : bool
         Ask nothing, whatever the source.
     read_only : bool
@@ -61,22 +78,19 @@ class Case:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        source: str | Source | None = None,
+        source: SourceNames | None = None,
         *,
         chain: str | None = None,
         proxy: str | None = None,
+        rates: Rates = None,
         offline: bool = False,
         read_only: bool = False,
         question: str = "",
     ) -> None:
-        self._source = None if source is None else open_source(source, chain=chain, proxy=proxy)
+        self._sources = Sources(source, chain=chain, proxy=proxy, rates=rates)
         self.log = Log(path, read_only=read_only)
         self.offline = offline or read_only
         self.read_only = read_only
-        self._is_ours = source is None or isinstance(source, str)
-        self._proxy = proxy
-        # a source given as text without a chain takes the one that the seeds say, see _opened
-        self._reopen = source if isinstance(source, str) and chain is None else None
         self._ledgers: dict[str, Ledger] = {}
         if question and question != self.question:
             self.log.append("question", {"text": question})
@@ -98,7 +112,7 @@ class Case:
         """Everything the replies in this case state, merged."""
         key = self.log.evidence_digest
         if key not in self._ledgers:
-            self._ledgers = {key: ledger_of(self.log)}
+            self._ledgers = {key: replay.with_false_amounts(ledger_of(self.log), self.log)}
         return self._ledgers[key]
 
     @property
@@ -116,8 +130,7 @@ class Case:
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources that this case has asked, the newest last."""
-        asked = [str(event.content["source"]) for event in self.log.events("fetch")]
-        return tuple(reversed(dict.fromkeys(reversed(asked))))
+        return tuple(reversed(dict.fromkeys(str(one["source"]) for one in reversed(replay.asked(self.log)))))
 
     @property
     def steps(self) -> pd.DataFrame:
@@ -180,7 +193,7 @@ class Case:
         refresh : bool
             Ask again for what may have changed since.
         **limits
-            hops, direction, max_txs, budget, spends: see `chainflow.crawl.Limits`.
+            hops, direction, follow, max_txs, budget, spends, counts, proofs: see `chainflow.crawl.Limits`.
 
         Raises
         ------
@@ -200,6 +213,78 @@ class Case:
                 progress=report,
                 **options,
             )
+
+    def add_file(
+        self,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        format: str | None = None,  # noqa: A002
+        *,
+        chain: str | None = None,
+        **options: object,
+    ) -> FileSource:
+        """Read a file, or several that belong together, into the case; its bytes are kept as evidence.
+
+        Look first: `cf.open_file(path, …).preview()` shows what is understood and which rows are not used.
+        The same file read in the same way is written once.
+
+        Parameters
+        ----------
+        path : path or sequence of paths
+        format, chain, **options
+            As for `cf.open_file`.
+
+        Raises
+        ------
+        BadInput, BadResponse
+            If it cannot be read, or needs a mapping that was not given; nothing is written then.
+        """
+        listed = [path] if isinstance(path, str | os.PathLike) else list(path)
+        opened = open_file([pathlib.Path(one) for one in listed], format, chain, **options)
+        add_file_to(self.log, opened)
+        return opened
+
+    def cross_check(
+        self, source: str | Source, txids: Collection[str] | None = None, **options: Any
+    ) -> CrossCheck:
+        """Ask another source for transactions of this case and say where it says otherwise; see `crawl`.
+
+        Differences become disputes, which every total leaves out and names.
+
+        Parameters
+        ----------
+        source : str or Source
+            Of another operator than the one that gave them.
+        txids : collection of str, optional
+            By default all transactions of the case.
+        **options
+            `budget`: the most requests.
+        """
+        with self._sources.other(source, self.ledger.chain) as opened, watched("cross-check") as report:
+            return cross_check(self.log, opened, txids, progress=report, **options)
+
+    def prove(self, txids: Collection[str] | None = None, **options: Any) -> Proved:
+        """Ask for merkle branches and headers of confirmed transactions: they rise to level 3 or more.
+
+        Parameters
+        ----------
+        txids : collection of str, optional
+            By default all that are below level 3.
+        **options
+            `budget`: the most requests; `anchor=True`: ask for the headers up to a checkpoint, too (level 4).
+        """
+        (first, *_) = self._opened(sorted(txids) if txids else ())
+        return prove(self.log, first, txids, **options)
+
+    def prove_amounts(self, txids: Collection[str] | None = None) -> AmountProof:
+        """Check claimed input amounts with Bitcoin Core's engine (extra `verify`); see `cf.prove_amounts`.
+
+        An amount that is false becomes a dispute of this case: no total counts the transaction.
+        """
+        found = prove_amounts(self.ledger, txids)
+        false = [list(row.values()) for row in found.disputes.to_pylist()]
+        self._step(found.recipe, found.digest, [canonical_json(false).encode()] if false else [])
+        self._ledgers = {}
+        return found
 
     def cluster(
         self,
@@ -265,13 +350,7 @@ class Case:
         return replay.material_of(self.log, self.ledger, self.tags, question=self.question)
 
     def report(self, path: str | os.PathLike[str], *, title: str = "") -> str:
-        """Write the case as one self-contained HTML page; two runs give the same bytes.
-
-        Returns
-        -------
-        str
-            The SHA-256 of the file.
-        """
+        """Write the case as one self-contained HTML page, the same bytes twice; return its SHA-256."""
         material = self.material()
         body = render_page(material, title=title)
         write_whole(path, body)
@@ -281,30 +360,16 @@ class Case:
 
     def verify(self, *, head: str = "") -> Verification:
         """Check every hash in the file and rebuild every derived row; see `chainflow.evidence.verify`."""
-        return verify(self.log, _facts_again, head=head)
+        return verify(self.log, replay.facts_again, head=head)
 
     # --- the file ------------------------------------------------------------------------------
 
-    def _opened(self, seeds: Seeds) -> Source:
-        last = next(reversed([*self.log.events("fetch")]), None)
-        source = self._source
-        if source is None and last is None:
-            raise CaseError(f"{self.path} was opened without a source", hint='Case(path, source="esplora")')
-        if source is None and last is not None:  # the one it asked before; offline it is only a name
-            source = open_source(last.content["source"], chain=last.content["chain"], proxy=self._proxy)
-        elif source is not None and self._reopen is not None:
-            known = last.content["chain"] if last and last.content["source"] == source.name else None
-            chain = chain_of(seeds) or known
-            if chain not in (None, source.chain):
-                source.close()
-                source = open_source(self._reopen, chain=chain, proxy=self._proxy)
-        self._source = source
-        return cast("Source", source)
+    def _opened(self, seeds: Seeds) -> tuple[Source, ...]:
+        return self._sources.of(seeds, next(reversed(replay.asked(self.log)), None))
 
     def close(self) -> None:
         """Close the file, and the source if it was opened here; everything is on the disk already."""
-        if self._source is not None and self._is_ours:
-            self._source.close()
+        self._sources.close()
         self.log.close()
 
     def __enter__(self) -> Self:
@@ -329,15 +394,3 @@ class Case:
             ),
         ]
         return cards.card(f"Case {self.path}", rows) + self.ledger._repr_html_()
-
-
-def _facts_again(request: Mapping[str, Any], body: bytes) -> tuple[Fact, ...]:
-    """Return what a logged reply states, by the decoder of the family that asked for it."""
-    read = _reader(request["family"])
-    return read(request["chain"], request["path"], request["status"], body)
-
-
-@functools.cache
-def _reader(family: str) -> Callable[[str, str, int, bytes], tuple[Fact, ...]]:
-    """Return the pure reader of a source family; looked up once, not for every reply of a case."""
-    return cast("type[Source]", registry.load(GROUP, family)).read

@@ -111,7 +111,12 @@ class BadBytes(BadInput):
 
 
 class SourceError(ChainflowError):
-    """A source did not give what was asked."""
+    """A source did not give what was asked.
+
+    `was_answered` says that a whole answer came and was refused, not that none came.
+    """
+
+    was_answered = False
 
 
 class SourceUnavailable(SourceError):

@@ -16,13 +16,17 @@ from enum import StrEnum
 from typing import Any, Self
 
 from chainflow.errors import BadInput
+from chainflow.transfers import TokenRecord, TransferKind, TransferRecord
 from chainflow.version import __version__
 
 __all__ = [
     "AddressClaim",
+    "BlockHash",
     "EndReason",
     "Evidence",
     "Fact",
+    "HeaderRecord",
+    "InclusionRecord",
     "InputRecord",
     "Listing",
     "Outpoint",
@@ -31,7 +35,12 @@ __all__ = [
     "SpendRecord",
     "SpendState",
     "Tip",
+    "TokenRecord",
+    "TransferKind",
+    "TransferRecord",
+    "TxOutline",
     "TxRecord",
+    "Unread",
     "canonical_json",
     "digest_of",
     "is_txid",
@@ -111,6 +120,10 @@ class TxRecord:
     height, block_hash, time, position
         The block it is in, `None` while unconfirmed; `time` is the block's, in Unix seconds;
         `position` is the place in the block, `None` where the source does not tell.
+    is_placed : bool
+        Whether the reply says where it is: in which block, or in none yet. False for bare bytes.
+    is_included : bool
+        Whether the same reply holds the whole block, which was checked to commit to it.
     """
 
     chain: str
@@ -123,6 +136,8 @@ class TxRecord:
     time: int | None = None
     position: int | None = None
     raw: bytes | None = field(default=None, repr=False)
+    is_placed: bool = True
+    is_included: bool = False
 
     @property
     def fee_sat(self) -> int | None:
@@ -133,6 +148,54 @@ class TxRecord:
         if len(spent) < len(self.inputs):
             return None
         return sum(spent) - sum(o.value_sat for o in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class TxOutline:
+    """What a reply says of a transaction without its bytes or its outpoints; what it leaves out is `None`.
+
+    It adds to a transaction that is held: the outputs that its inputs spend (in input order), its own
+    outputs, its block. Alone it is no transaction. `height` is `None` too while it is unconfirmed.
+    """
+
+    chain: str
+    txid: str
+    is_placed: bool = False
+    height: int | None = None
+    block_hash: str | None = None
+    time: int | None = None
+    position: int | None = None
+    prevouts: tuple[OutputRecord, ...] | None = None
+    outputs: tuple[OutputRecord, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionRecord:
+    """A merkle branch: that the block at `height` commits to `txid` at `position`; proved with its header."""
+
+    chain: str
+    txid: str
+    height: int
+    position: int
+    branch: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHash:
+    """Which block a source says is at a height of its best chain."""
+
+    chain: str
+    height: int
+    block_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRecord:
+    """The 80 bytes of a block header, as hex; `height` is `None` where the reply does not tell it."""
+
+    chain: str
+    height: int | None
+    raw: str
 
 
 class SpendState(StrEnum):
@@ -155,20 +218,34 @@ class SpendRecord:
 
 @dataclass(frozen=True, slots=True)
 class AddressClaim:
-    """How many transactions a source says that an address has, confirmed and unconfirmed."""
+    """How many transactions a source says that an address has, confirmed and unconfirmed.
+
+    `which` is the list of which it speaks, as in `Listing`.
+    """
 
     chain: str
     address: str
     tx_count: int
     unconfirmed: int = 0
+    which: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of an address's history: newest first.
+    """One page of an address's history.
 
-    `after` is the last txid of the page before, "" for the first page. `complete` says that no older
-    page follows; `reason` says why not.
+    Attributes
+    ----------
+    after : str
+        The cursor that the page was asked with, "" for the first page.
+    txids : tuple of str
+        In the order of the reply.
+    complete : bool
+        Whether no further page follows; `reason` says why not.
+    next : str
+        The cursor of the page that follows, "" where there is none or the reply leads to none.
+    which : str
+        Which list of the address, where a source keeps several (`internal`, `token`, …).
     """
 
     chain: str
@@ -177,11 +254,33 @@ class Listing:
     txids: tuple[str, ...]
     complete: bool
     reason: str = ""
+    next: str = ""
+    which: str = ""
 
     @property
     def is_refused(self) -> bool:
         """Whether the source says that it will not list this history: there is no next page to ask for."""
         return not self.txids and not self.complete
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A list of an address's history, or a page of one, that is not held, and why.
+
+    No reply states this: the log shows it, by what was asked for beside it, or was refused.
+
+    Attributes
+    ----------
+    which, after : str
+        The list, and the cursor of the page: "" is its first.
+    """
+
+    chain: str
+    source: str
+    address: str
+    which: str
+    reason: str
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +305,19 @@ class Evidence:
     retrieved: int | None
 
 
-Fact = TxRecord | SpendRecord | AddressClaim | Listing | Tip
+Fact = (
+    TxRecord
+    | TxOutline
+    | SpendRecord
+    | AddressClaim
+    | Listing
+    | Tip
+    | InclusionRecord
+    | BlockHash
+    | HeaderRecord
+    | TransferRecord
+    | TokenRecord
+)
 """Anything that one reply can state."""
 
 
@@ -217,6 +328,7 @@ class EndReason(StrEnum):
     COINJOIN = "coinjoin"
     UNSPENT = "unspent"
     UNKNOWN = "unknown: not in evidence"
+    DISPUTED = "disputed: sources disagree"
     LIMIT = "limit"
     DUST = "dust"
     FEE = "fee"

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Progress", "watched"]
+__all__ = ["Progress", "remaining", "watched"]
 
 _PAUSE = 0.2
 """Seconds between two updates in a notebook: each one is a message to the browser."""
+
+_PACED = 3
+"""Steps after which a pace says something."""
 
 
 class Progress(Protocol):
@@ -34,6 +37,22 @@ def watched(title: str) -> Iterator[Progress]:
         yield lambda done, left, what: None
 
 
+def remaining(elapsed: float, done: int, left: int) -> str:
+    """Return how long the known rest takes at the pace so far, as text; "" while there is no pace yet.
+
+    At least: what is found on the way adds to it.
+
+    Examples
+    --------
+    >>> remaining(30.0, done=10, left=40), remaining(1.0, done=1, left=40)
+    (', at least 2 min', '')
+    """
+    if done < _PACED or left < 1:
+        return ""
+    seconds = elapsed / done * left
+    return f", at least {seconds:.0f} s" if seconds < 100 else f", at least {seconds / 60:.0f} min"
+
+
 def _in_notebook() -> bool:
     """Return whether a Jupyter kernel runs this; asks nothing where IPython was never loaded."""
     shell = sys.modules.get("IPython")
@@ -48,13 +67,14 @@ def _notebook_line(title: str) -> Iterator[Progress]:
 
     shown = DisplayHandle()
     shown.display(_plain(f"{title} …"), raw=True)
-    last = time.monotonic()
+    started = last = time.monotonic()
 
     def report(done: int, left: int, what: str) -> None:
         nonlocal last
         if time.monotonic() - last >= _PAUSE:
             last = time.monotonic()
-            shown.update(_plain(f"{title}: {done:,} done, {left:,} known to be left: {what}"), raw=True)
+            rest = remaining(last - started, done, left)
+            shown.update(_plain(f"{title}: {done:,} done, {left:,} known to be left{rest}: {what}"), raw=True)
 
     try:
         yield report
@@ -75,5 +95,10 @@ def _terminal_bar(title: str) -> Iterator[Progress]:
     counts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     columns = (TextColumn(title), *counts, TextColumn("{task.description}", markup=False))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, left, what: bar.update(task, completed=done, total=done + left, description=what)
+        task, started = bar.add_task("", total=None), time.monotonic()
+
+        def report(done: int, left: int, what: str) -> None:
+            rest = remaining(time.monotonic() - started, done, left)
+            bar.update(task, completed=done, total=done + left, description=f"{what}{rest}")
+
+        yield report

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from chainflow import units
+from chainflow import registry, schema, units
 from chainflow.attribution import exposure
 from chainflow.clustering import cluster
 from chainflow.errors import BadInput, ChainflowError, PluginError
 from chainflow.evidence import Event, Log
 from chainflow.figures import draw
+from chainflow.formats import FILE
+from chainflow.formats import GROUP as FORMATS
+from chainflow.hosts import server_of
 from chainflow.ledger import Ledger
-from chainflow.model import digest_of
+from chainflow.model import Fact, digest_of
 from chainflow.patterns import coinjoins
-from chainflow.report import Grouping, Material, Study
+from chainflow.report import Grouping, Material, Study, entry_of, of_disputes
+from chainflow.sources import GROUP as SOURCES
+from chainflow.sources import Source
 from chainflow.tags import Tags
 from chainflow.tracing import Trace, trace
 
-__all__ = ["declared_policies", "disclosure_rows", "material_of", "step_rows"]
+__all__ = [
+    "asked",
+    "declared_policies",
+    "disclosure_rows",
+    "facts_again",
+    "material_of",
+    "step_rows",
+    "with_false_amounts",
+]
 
 
 def step_rows(log: Log) -> list[tuple[int, datetime, str, str, str]]:
@@ -31,11 +47,11 @@ def step_rows(log: Log) -> list[tuple[int, datetime, str, str, str]]:
 def disclosure_rows(log: Log) -> list[tuple[str, str, datetime, int]]:
     """Return what each host learnt: host, address or txid, first time, number of requests.
 
-    A request counts when it was sent, whatever came back.
+    A request counts when it was sent, whatever came back. Of private hosts each port is a server of its own.
     """
     found: dict[tuple[str, str], tuple[datetime, int]] = {}
     for event in log.events("fetch", "reject"):
-        host = str(event.content["host"])
+        host = server_of(str(event.content["host"]), str(event.content.get("source", "")))
         for subject in filter(None, str(event.content["subject"]).split(",")):
             first, count = found.get((host, subject), (_moment(event), 0))
             found[host, subject] = (first, count + 1)
@@ -60,12 +76,13 @@ def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Mater
         studies=[made for made in again if isinstance(made, Study)],
         lost=[made for made in again if isinstance(made, tuple)],
         notes=[(e.seq, _moment(e), e.content["text"]) for e in entries if e.kind == "note"],
-        replies=[_asked(e, "sha256") for e in entries if e.kind == "fetch"],
-        rejected=[_asked(e, "error") for e in entries if e.kind == "reject"],
+        replies=[entry_of(e) for e in entries if e.kind == "fetch"],
+        rejected=[entry_of(e) for e in entries if e.kind == "reject"],
         disclosures=disclosure_rows(log),
         steps=[(e.seq, _moment(e), e.kind, _what(e)) for e in entries],
         head=(entries[-1].seq, entries[-1].hash),
         case_name=pathlib.Path(log.path).name,
+        statements=of_disputes(ledger, log.statements()),
     )
 
 
@@ -137,11 +154,6 @@ def _moment(event: Event) -> datetime:
     return units.to_utc(event.time // 1000)
 
 
-def _asked(event: Event, last: str) -> tuple[Any, ...]:
-    content = event.content
-    return event.seq, _moment(event), content["host"], content["url"], content[last]
-
-
 def _what(event: Event) -> str:
     content = event.content
     if event.kind in ("fetch", "reject"):
@@ -150,3 +162,39 @@ def _what(event: Event) -> str:
     if "recipe" in content:
         return ", ".join(f"{name}={value}" for name, value in content["recipe"]["parameters"].items())
     return ", ".join(f"{name}={value}" for name, value in content.items())
+
+
+def asked(log: Log) -> list[Mapping[str, Any]]:
+    """Return the requests that were answered, in their order: files were asked of nobody."""
+    return [event.content for event in log.events("fetch") if event.content["host"]]
+
+
+def with_false_amounts(ledger: Ledger, log: Log) -> Ledger:
+    """Return a ledger with the input amounts that the engine found false, as disputes; see `prove_amounts`.
+
+    They are read from the step that found them: reading a case needs no engine.
+    """
+    rows = {
+        tuple(row)
+        for event in log.events("prove-amounts.run")
+        for body in event.content["bodies"]
+        for row in json.loads(log.body(body))
+    }
+    if not rows:
+        return ledger
+    known = {tuple(row.values()) for row in ledger.disputes.to_pylist()}
+    disputes = schema.rows_to_table(sorted(rows | known), schema.DISPUTES)
+    return dataclasses.replace(ledger, disputes=disputes)
+
+
+def facts_again(request: Mapping[str, Any], body: bytes) -> tuple[Fact, ...]:
+    """Return what a logged reply or file states, by the reader of the family that it is of."""
+    read = _reader(request["family"])
+    return read(request["chain"], request["path"], request["status"], body)
+
+
+@functools.cache
+def _reader(family: str) -> Callable[[str, str, int, bytes], tuple[Fact, ...]]:
+    """Return the pure reader of a family; looked up once, not for every reply of a case."""
+    group = FORMATS if family.startswith(FILE) else SOURCES
+    return cast("type[Source]", registry.load(group, family.removeprefix(FILE))).read

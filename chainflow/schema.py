@@ -1,7 +1,9 @@
 """Every column of every table, named once, and the version of the whole.
 
-`txs` and `outputs` are the facts; an input is not a third table: it is an output with `spent_by` and
-`spent_vin`. Integers are signed; money is base units; nothing is a float.
+`txs` and `outputs` are the facts of UTXO chains; an input is not a third table: it is an output with
+`spent_by` and `spent_vin`. `transfers` are the facts of account chains; amounts there exceed 64 bits and are
+decimal digits, which `Ledger.to_pandas` gives as exact integers. Integers are signed; money is base units;
+nothing is a float.
 """
 
 from __future__ import annotations
@@ -12,16 +14,20 @@ __all__ = [
     "COVERAGE",
     "DISPUTES",
     "EVIDENCE",
+    "HEADERS",
     "LINKS",
     "OUTPUTS",
+    "PROOFS",
     "TABLES",
+    "TOKENS",
     "TRACE",
+    "TRANSFERS",
     "TXS",
     "VERSION",
     "rows_to_table",
 ]
 
-VERSION = 1
+VERSION = 2
 """Raised when a column is renamed, removed or changes its meaning."""
 
 _TIME = pa.timestamp("s", tz="UTC")
@@ -40,7 +46,8 @@ TXS = pa.schema(
         pa.field("input_sat", pa.int64()),  # null: the value of an input is not known
         pa.field("output_sat", pa.int64(), nullable=False),
         pa.field("fee_sat", pa.int64()),
-        pa.field("level", pa.int8(), nullable=False),  # 0 hearsay … 2 txid recomputed from the bytes
+        pa.field("is_confirmed", pa.bool_()),  # null: no source said where it is
+        pa.field("level", pa.int8(), nullable=False),  # 0 hearsay … 2 txid recomputed … 5 own node
         pa.field("raw", pa.binary()),  # the serialised transaction
     ]
 )
@@ -68,6 +75,7 @@ COVERAGE = pa.schema(
         pa.field("chain", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("address", pa.string(), nullable=False),
+        pa.field("list", pa.string(), nullable=False),  # history; on account chains native, internal, …
         pa.field("state", pa.string(), nullable=False),  # complete | partial
         pa.field("reason", pa.string(), nullable=False),
         pa.field("as_of_height", pa.int32()),
@@ -96,6 +104,59 @@ DISPUTES = pa.schema(
         pa.field("used", pa.string(), nullable=False),
         pa.field("refused", pa.string(), nullable=False),
         pa.field("why", pa.string(), nullable=False),
+        pa.field("is_excluded", pa.bool_(), nullable=False),  # two sources differ: no total counts it
+    ]
+)
+
+TRANSFERS = pa.schema(
+    [
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("txid", pa.string(), nullable=False),  # block:HEIGHT for what a block itself pays
+        pa.field("kind", pa.string(), nullable=False),  # native internal token fee reward withdrawal
+        pa.field("place", pa.string(), nullable=False),  # log:12, trace:0_1; "": the source did not say
+        pa.field("number", pa.int32(), nullable=False),  # from 0, among those at one place of the transaction
+        pa.field("contract", pa.string()),  # of the token; null: the chain's own coin
+        pa.field("token_id", pa.string()),  # decimal digits, of a token that is one of its kind
+        pa.field("sender", pa.string()),  # null: made from nothing
+        pa.field("recipient", pa.string()),  # null: given to nobody
+        pa.field("value_raw", pa.string(), nullable=False),  # decimal digits: base units that moved
+        pa.field("stated_raw", pa.string(), nullable=False),  # as stated: differs where it failed
+        pa.field("ok", pa.bool_()),  # null: the source did not say
+        pa.field("height", pa.int64()),
+        pa.field("position", pa.int32()),
+        pa.field("time", _TIME),
+        pa.field("block_hash", pa.string()),
+        pa.field("marks", pa.string(), nullable=False),  # "; " between: why it may be noise
+        pa.field("level", pa.int8(), nullable=False),
+    ]
+)
+
+TOKENS = pa.schema(
+    [
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("contract", pa.string(), nullable=False),
+        pa.field("symbol", pa.string(), nullable=False),  # the token's own words: anyone may write them
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("decimals", pa.int16()),
+    ]
+)
+
+PROOFS = pa.schema(
+    [
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("txid", pa.string(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("branch", pa.string(), nullable=False),  # txid-order hex hashes, blanks between
+    ]
+)
+
+HEADERS = pa.schema(
+    [
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("block_hash", pa.string(), nullable=False),
+        pa.field("height", pa.int32()),
+        pa.field("raw", pa.string(), nullable=False),  # 80 bytes, hex
     ]
 )
 
@@ -124,7 +185,17 @@ TRACE = pa.schema(
     ]
 )
 
-TABLES = {"txs": TXS, "outputs": OUTPUTS, "coverage": COVERAGE, "evidence": EVIDENCE, "disputes": DISPUTES}
+TABLES = {
+    "txs": TXS,
+    "outputs": OUTPUTS,
+    "transfers": TRANSFERS,
+    "tokens": TOKENS,
+    "coverage": COVERAGE,
+    "evidence": EVIDENCE,
+    "disputes": DISPUTES,
+    "proofs": PROOFS,
+    "headers": HEADERS,
+}
 
 
 def rows_to_table(rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.Table:

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from chainflow.errors import BadInput
+from chainflow.networks import network_of
 
 __all__ = [
     "COIN",
     "coins",
+    "format_amount",
     "format_coins",
     "format_time",
     "max_money_sat",
@@ -32,6 +34,9 @@ _TICKERS = {"btc": "BTC", "ltc": "LTC", "doge": "DOGE", "bch": "BCH", "dash": "D
 
 def ticker(chain: str) -> str:
     """Return the sign to print after an amount of `chain` (`btc-testnet` → `tBTC`)."""
+    account = network_of(chain)
+    if account is not None:
+        return account.ticker
     base, _, network = chain.partition("-")
     sign = _TICKERS.get(base, base.upper())
     return f"t{sign}" if network else sign
@@ -90,6 +95,21 @@ def format_coins(value_sat: int, chain: str = "btc") -> str:
     return f"{coins(value_sat):,.8f} {ticker(chain)}"
 
 
+def format_amount(value_raw: int, decimals: int | None, sign: str) -> str:
+    """Return an amount of any asset for people, exact; in base units where the decimals are not known.
+
+    Examples
+    --------
+    >>> format_amount(1_500_000, 6, "USDT"), format_amount(7, None, "0x12…")
+    ('1.500000 USDT', '7 base units of 0x12…')
+    """
+    if decimals is None:
+        return f"{value_raw:,} base units of {sign}"
+    whole, part = divmod(abs(value_raw), 10**decimals)
+    fraction = f".{part:0{decimals}d}" if decimals else ""
+    return f"{'-' if value_raw < 0 else ''}{whole:,}{fraction} {sign}"
+
+
 def to_utc(seconds: int) -> datetime:
     """Return Unix seconds as an aware UTC time."""
     return datetime.fromtimestamp(seconds, tz=UTC)
@@ -112,14 +132,16 @@ def percent(part_sat: int, whole_sat: int) -> str:
 
 
 def format_time(seconds: int | None) -> str:
-    """Return Unix seconds as `2021-05-08 17:12:57 UTC`, or `unconfirmed` where there is no block.
+    """Return Unix seconds as `2021-05-08 17:12:57 UTC`; without them it says that the time is not known.
+
+    Whether there is none because nothing is in a block yet, or because nobody told it, only the caller knows.
 
     Examples
     --------
-    >>> format_time(1620493977)
-    '2021-05-08 17:12:57 UTC'
+    >>> format_time(1620493977), format_time(None)
+    ('2021-05-08 17:12:57 UTC', 'time not known')
     """
-    return "unconfirmed" if seconds is None else f"{to_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
+    return "time not known" if seconds is None else f"{to_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def split(total_sat: int, weights: Sequence[int]) -> list[int]:

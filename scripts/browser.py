@@ -5,9 +5,10 @@ Standard library only; kept readable by old interpreters for the reason given in
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from debian import apt_install, runs
 
 ADVICE = (
     "No Chromium, Chrome or Edge was found, and the tests marked `browser` need one.\n"
@@ -40,19 +41,9 @@ def find_browser() -> "str | None":
 def ensure_browser() -> "str | None":
     """Return the path of a browser, installing Debian's when none is there and we may; else `None`."""
     found = find_browser()
-    prefix = None if found else _apt_prefix()
-    if prefix is None:
+    if found or os.environ.get("CHAINFLOW_BROWSER"):
         return found
-    print(f"Installing {' and '.join(_PACKAGES)} with apt-get for the browser tests", flush=True)
-    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
-    for words in (["update"], ["install", "-y", "--no-install-recommends", *_PACKAGES]):
-        done = subprocess.run(
-            apt + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        if done.returncode:
-            print(done.stdout.decode(errors="replace"), flush=True)
-            return None
-    return find_browser()
+    return find_browser() if apt_install(*_PACKAGES, purpose="the browser tests") else None
 
 
 def _candidates() -> "list[str]":
@@ -72,24 +63,4 @@ def _answers(path: str) -> bool:
     """Return whether `path` is a browser that starts: Ubuntu ships a stub of that name."""
     if os.name == "nt":  # there `--version` opens a window instead of answering
         return True
-    try:
-        done = subprocess.run(
-            [path, "--version"], timeout=30, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def _apt_prefix() -> "list[str] | None":
-    """Return what to put before `apt-get` (nothing for root), or `None` where we may not call it."""
-    if os.environ.get("CHAINFLOW_BROWSER") or not Path("/etc/debian_version").is_file():
-        return None
-    if not shutil.which("apt-get"):
-        return None
-    if os.geteuid() == 0:
-        return []
-    sudo = ["sudo", "-n"]
-    if shutil.which("sudo") and not subprocess.call([*sudo, "true"], stderr=subprocess.DEVNULL):
-        return sudo
-    return None
+    return runs(path, "--version")

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 import browser
+import evm_servers
+import servers
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -56,6 +58,30 @@ def test(*arguments: str) -> int:
             _say("CI=true: not running the tests without the browser tests")
             return 1
     return _run(_venv_python(), "-m", "pytest", *arguments)
+
+
+def test_servers(*arguments: str) -> int:
+    """Install real nodes (litecoind, ElectrumX, anvil), start them on this machine and test against them."""
+    install()
+    found = {
+        servers.ADVICE_LITECOIND: servers.ensure_litecoind(),
+        servers.ADVICE_ELECTRUMX: servers.ensure_electrumx(),
+        evm_servers.ADVICE_ANVIL: evm_servers.ensure_anvil(),
+        evm_servers.ADVICE_VYPER: evm_servers.find_vyper(),
+    }
+    missing = [advice for advice, path in found.items() if path is None]
+    if missing:
+        _say("\n".join(missing))
+        return 1
+    os.environ["CHAINFLOW_SERVERS"] = "1"
+    return _run(_venv_python(), "-m", "pytest", "tests/servers", *arguments)
+
+
+def test_long(*arguments: str) -> int:
+    """Install, then run the long tests: a thousand kills, a thousand flipped bits, full disks (an hour)."""
+    install()
+    os.environ["CHAINFLOW_LONG"] = "1"
+    return _run(_venv_python(), "-m", "pytest", "tests/faults", *arguments)
 
 
 def lint() -> int:
@@ -118,15 +144,16 @@ def lock(*arguments: str) -> int:
         return _run(python, "-m", "uv", *compile_lock, *arguments)
 
 
-TASKS = {task.__name__: task for task in (install, demo, test, lint, lab, clean, lock)}
-TAKE_ARGUMENTS = ("demo", "test", "lab", "lock")
+JOBS = (install, demo, test, test_servers, test_long, lint, lab, clean, lock)
+TASKS = {task.__name__.replace("_", "-"): task for task in JOBS}
+TAKE_ARGUMENTS = ("demo", "test", "test-servers", "test-long", "lab", "lock")
 
 
 def main(name: str, *arguments: str) -> int:
     """Run the task `name` with an interpreter that is new enough; return its exit code."""
     if name not in TASKS or (arguments and name not in TAKE_ARGUMENTS):
         width = max(map(len, TASKS))
-        print("usage: python3 scripts/tasks.py TASK [ARGUMENTS of demo, test, lab or lock]\n")
+        print("usage: python3 scripts/tasks.py TASK [ARGUMENTS]\n")
         print("\n".join(f"  {task:{width}}  {TASKS[task].__doc__}" for task in TASKS))
         return 0 if name == "help" else 2
     if sys.version_info < OLDEST:

@@ -30,6 +30,14 @@ def test_bech32_vectors_of_bitcoinlib(shared: pathlib.Path) -> None:
         assert not is_address(text)
 
 
+def test_eip55_vectors(shared: pathlib.Path) -> None:
+    cases = json.loads((shared / "vectors" / "eip55.json").read_text())["cases"]
+    for text, is_right in cases:
+        one_case = text.startswith("0x") and text[2:] in (text[2:].lower(), text[2:].upper())
+        assert is_address(text) == (is_right or one_case)  # letters of one case carry no checksum
+    assert sum(is_right for _, is_right in cases) == 7
+
+
 def test_base58_digits_are_those_of_bitcoinlib(shared: pathlib.Path) -> None:
     for raw, text in json.loads((shared / "vectors" / "pybitcoinlib_base58_encode_decode.json").read_text()):
         assert not is_address(text)  # these carry no checksum

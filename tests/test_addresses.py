@@ -24,8 +24,9 @@ from chainflow.addresses import (
 )
 from chainflow.checksums import base58_encode, segwit_encode
 from chainflow.errors import AddressInvalid, BadBytes, BadInput
+from chainflow.networks import is_account_chain
 
-SCRIPT_CHAINS = [chain for chain in CHAINS if chain not in ("eth", "tron")]
+SCRIPT_CHAINS = [chain for chain in CHAINS if not is_account_chain(chain)]
 SEGWIT_CHAINS = [chain for chain in SCRIPT_CHAINS if chain.startswith(("btc", "ltc"))]
 GENERATOR = bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
 SATOSHI = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
@@ -99,6 +100,8 @@ INVALID = {
     "bitcoincash:q9adhakpwzztepkpwp5z0dq62m6u5v5xtyj7j3h2ws4mr9g0": "another kind",
     "BitcoinCash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a": "case are mixed",
     "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAe": "character 1 is '0'",
+    "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD": "EIP-55 checksum fails",
+    "0x5AAEB6053F3E94C9B9A09F33669435E7EF1BEAEd": "EIP-55 checksum fails",
     "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6T": "base58 checksum fails",
     segwit_encode("bc", 1, bytes(60)): "too short or too long",
     "1" * 5000: "too long",

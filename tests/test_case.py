@@ -353,7 +353,7 @@ def test_kill_9_during_fetch_loses_nothing_and_nothing_is_asked_twice(tmp_path):
         command = [sys.executable, "-c", SLOW_FETCH, str(path), url, seed]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         before = len(asked)
-        while process.poll() is None and len(asked) < before + 12:
+        while process.poll() is None and len(asked) < before + 8:
             time.sleep(0.005)
         if process.poll() is not None:
             _, err = process.communicate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import os
@@ -10,10 +11,12 @@ import shlex
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 
 from chainflow import demo, samples
 from chainflow.case import Case
+from chainflow.cli import main
 from chainflow.serve import Explorer
 
 FACTS = samples.facts("colonial")
@@ -85,7 +88,7 @@ def test_the_commands_on_the_report_make_it_again_and_change_nothing(tmp_path):
     page = (tmp_path / "colonial-report.html").read_text(encoding="utf-8")
     before = (tmp_path / "colonial.chainflow").read_bytes()
     commands = html.unescape(page[page.index("<pre>") + 5 : page.index("</pre>")]).strip().splitlines()
-    assert [line.split()[1] for line in commands] == ["verify", *["trace"] * 5, "report"]
+    assert [line.split()[1] for line in commands] == ["verify", "evidence", *["trace"] * 5, "report"]
     for line in commands:
         run(*shlex.split(line)[1:], cwd=tmp_path)
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
@@ -221,7 +224,8 @@ def test_help_teaches_each_command(tmp_path):
 
 def test_plugins_are_listed(tmp_path):
     text = run("plugins", cwd=tmp_path)
-    assert "sources: esplora" in text
+    assert "blockbook" in text
+    assert "etherscan-csv" in text
     assert "policies: fifo, haircut, poison" in text
 
 
@@ -233,3 +237,214 @@ def test_demo_fails_when_one_figure_is_not_met(tmp_path, monkeypatch):
         "of the 63.70 BTC, at the seized output, by fifo"
     ]
     assert result.ok is False
+
+
+# --- several sources, proofs, files, prices ----------------------------------------------------------
+
+LETTER = """Hash,From,To,Amount,Date
+0x{0},0x{a},0x{b},1.5,2021-05-08 10:00:00
+0x{1},0x{b},0x{c},0.75,2021-05-09 10:00:00
+0x{2},0x{b},nobody,0.75,2021-05-09 10:00:00
+""".format("11" * 32, "22" * 32, "33" * 32, a="aa" * 20, b="bb" * 20, c="cc" * 20)
+READ_AS = ("--chain", "eth", "--confirm", "--option", "unit=coins", "--option", "zone=utc")
+PRICES = "date,close\n2021-05-07,3490.10\n2021-05-08,3902.60\n"
+
+
+@pytest.fixture
+def shell(monkeypatch, capsys):
+    """Run a command as the shell would, in this process: many of them take a moment instead of a minute."""
+
+    def run_here(*arguments, cwd, code=0):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["chainflow", *map(str, arguments)])
+        found = 0
+        try:
+            main()
+        except SystemExit as done:
+            found = done.code
+        said = capsys.readouterr()
+        assert found == code, said
+        return said.out + said.err
+
+    return run_here
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> pathlib.Path:
+    place = tmp_path_factory.mktemp("files")
+    (place / "letter.csv").write_text(LETTER, encoding="utf-8")
+    (place / "ETH-USD_daily.csv").write_text(PRICES, encoding="utf-8")
+    run("import", "c.chainflow", "letter.csv", *READ_AS, cwd=place)
+    return place
+
+
+def explorer_that_lies():
+    """Serve the sample with one transaction in the block of another."""
+    ledger = samples.load("colonial")
+    rows = ledger.txs.to_pylist()
+    other = {"height": rows[-1]["height"], "block_hash": rows[-1]["block_hash"]}
+    txs = pa.Table.from_pylist([{**rows[0], **other}, *rows[1:]], schema=ledger.txs.schema)
+    return Explorer(dataclasses.replace(ledger, txs=txs)), rows[0]["txid"]
+
+
+def test_a_second_source_is_asked_where_the_first_does_not_know(shell, tmp_path):
+    txid = samples.load("colonial").txs["txid"][0].as_py()
+    with Explorer(samples.load("training")) as first, Explorer(samples.load("colonial")) as second:
+        words = [f"--source=esplora:{one.url}" for one in (first, second)]
+        text = shell("fetch", "b.chainflow", txid, *words, cwd=tmp_path)
+    assert "1 of 1 transactions verified" in text
+    assert f"/tx/{txid}" in first.requests
+    assert f"/tx/{txid}" in second.requests
+
+
+def test_following_coins_asks_less_than_reading_addresses(shell, tmp_path):
+    seed = FACTS["ransom"]["outpoint"]
+    asked = {}
+    for how in ("coins", "addresses"):
+        with Explorer(samples.load("colonial")) as explorer:
+            options = ("--follow", how, "--hops", "3", "--direction", "forward", "--json")
+            source = f"esplora:{explorer.url}"
+            shell("fetch", f"{how}.chainflow", seed, "--source", source, *options, cwd=tmp_path)
+            asked[how] = [path for path in explorer.requests if path.startswith("/address/")]
+    assert asked["coins"] == []
+    assert asked["addresses"] != []
+
+
+def test_cross_check_names_what_differs_and_exits_with_1(shell, folder, tmp_path):
+    before = tmp_path / "a.chainflow"
+    before.write_bytes((folder / "a.chainflow").read_bytes())
+    with Explorer(samples.load("colonial")) as honest:
+        other = f"esplora:http://localhost:{honest.port}"
+        found = json.loads(shell("cross-check", "a.chainflow", "--source", other, "--json", cwd=tmp_path))
+        assert (len(found["agreed"]), found["disputed"], found["not_given"]) == (10, [], {})
+    liar, txid = explorer_that_lies()
+    before.write_bytes((folder / "a.chainflow").read_bytes())
+    with liar:
+        other = f"esplora:http://localhost:{liar.port}"
+        text = shell("cross-check", "a.chainflow", "--source", other, cwd=tmp_path, code=1)
+    assert f"9 transaction(s) are the same at {other.rpartition('/')[2]}." in text
+    assert f"{txid} │ block" in text
+
+
+def test_cross_check_with_the_host_that_gave_everything_checks_nothing(shell, folder):
+    first = Case(folder / "a.chainflow", read_only=True)
+    text = shell("cross-check", "a.chainflow", "--source", first.sources[0], cwd=folder, code=1)
+    first.close()
+    assert "another operator" in text
+
+
+def test_prove_says_what_there_is_no_proof_of(shell, folder, tmp_path):
+    (tmp_path / "a.chainflow").write_bytes((folder / "a.chainflow").read_bytes())
+    with Explorer(samples.load("colonial")) as explorer:  # it has no proofs
+        source = f"esplora:{explorer.url}"
+        text = shell("prove", "a.chainflow", "--source", source, cwd=tmp_path)
+        options = ("--source", source, "--anchor", "--json")
+        found = json.loads(shell("prove", "a.chainflow", *options, cwd=tmp_path))
+    assert "Not proved" in text
+    assert found["levels"] == {"2": 10}
+    assert set(found["not_proved"]) >= set(samples.load("colonial").txs["txid"].to_pylist())
+
+
+def test_where_nothing_can_be_checked_it_is_said(shell, imported, tmp_path):
+    Case(tmp_path / "empty.chainflow").close()
+    for command in (("prove",), ("cross-check", "--source", "esplora:http://127.0.0.1:9")):
+        text = shell(command[0], "empty.chainflow", *command[1:], cwd=tmp_path, code=1)
+        assert "holds no transaction yet" in text
+    assert "proving blocks of accounts" in shell("prove", "c.chainflow", cwd=imported, code=1)
+
+
+def test_a_preview_writes_nothing_and_says_what_is_missing(shell, imported):
+    text = shell("import", "new.chainflow", "letter.csv", "--chain", "eth", "--preview", cwd=imported)
+    assert "NOT CONFIRMED" in text
+    assert "the unit of the amounts is not stated" in text
+    assert "--confirm takes the proposal" in text
+    assert "rows " not in text  # how many can be used is not known yet
+    assert not (imported / "new.chainflow").exists()
+
+
+def test_an_import_without_what_is_needed_writes_nothing(shell, imported):
+    text = shell("import", "new.chainflow", "letter.csv", "--chain", "eth", "--confirm", cwd=imported, code=1)
+    assert "the unit of the amounts is not stated" in text
+    assert "--option NAME=VALUE" in text
+    assert "not an option" in shell(
+        "import", "new.chainflow", "letter.csv", "--option", "unit", cwd=imported, code=1
+    )
+    assert not (imported / "new.chainflow").exists()
+
+
+def test_an_imported_file_is_evidence_and_is_written_once(shell, imported):
+    found = json.loads(shell("import", "c.chainflow", "letter.csv", *READ_AS, "--json", cwd=imported))
+    assert (found["facts"], found["rejected"], found["is_new"]) == (2, 1, False)
+    (refused,) = [why for what, why in found["rows"] if what == "not used: line 4"]
+    assert refused.startswith("recipient: not an EVM address: 'nobody'")
+    assert "Everything holds." in shell("verify", "c.chainflow", cwd=imported)
+    assert json.loads(shell("log", "c.chainflow", "--disclosed", "--json", cwd=imported)) == []
+
+
+@pytest.mark.parametrize(
+    "command", [("cluster",), ("trace", "0x" + "aa" * 20), ("draw", "-o", "x.svg"), ("serve",)]
+)
+def test_a_case_of_accounts_is_not_shown_as_an_empty_one(shell, imported, command):
+    text = shell(command[0], "c.chainflow", *command[1:], cwd=imported, code=1)
+    assert "is not in this version: their coins have no outputs" in text
+
+
+def test_value_says_whose_price_and_how_far_away(shell, imported):
+    rows = json.loads(shell("value", "c.chainflow", "--prices", "ETH-USD_daily.csv", "--json", cwd=imported))
+    shown = [(row["fiat"], row["price_source"], row["price_distance"], row["why_not"]) for row in rows]
+    assert shown == [
+        ("5235.15", "ETH-USD_daily.csv", "10 h before the block", None),
+        ("2926.95", "ETH-USD_daily.csv", "10 h before the block", None),
+    ]
+    assert "5,235.15 USD" in shell("value", "c.chainflow", "--prices", "ETH-USD_daily.csv", cwd=imported)
+
+
+def test_a_worth_without_a_price_is_unknown_and_not_0(shell, imported):
+    options = ("--prices", "ETH-USD_daily.csv", "--within", "1")
+    (first, _) = json.loads(shell("value", "c.chainflow", *options, "--json", cwd=imported))
+    assert (first["fiat"], first["why_not"]) == (None, "no price within 1 h")
+    text = shell("value", "c.chainflow", *options, "-o", "worth.csv", cwd=imported)
+    assert "2 rows in worth.csv." in text
+    assert "2 without a worth: no price within 1 h." in text
+    assert (
+        (imported / "worth.csv")
+        .read_text(encoding="utf-8")
+        .splitlines()[1]
+        .endswith(",,,,,no price within 1 h")
+    )
+
+
+def test_nothing_to_value_is_said(shell, tmp_path):
+    Case(tmp_path / "empty.chainflow").close()
+    (tmp_path / "BTC-USD.csv").write_text(PRICES, encoding="utf-8")
+    text = shell("value", "empty.chainflow", "--prices", "BTC-USD.csv", cwd=tmp_path, code=1)
+    assert "holds no output and no transfer" in text
+
+
+def test_rates_are_listed_with_the_users_changes(shell, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '["blockstream.info"]\nrequests = 5\nseconds = 60\n', encoding="utf-8"
+    )
+    rows = json.loads(shell("rates", "--rates", "mine.toml", "--json", cwd=tmp_path))
+    mine = next(row for row in rows if row["host"] == "blockstream.info")
+    assert mine == {"host": "blockstream.info", "requests": 5, "seconds": 60, "spacing": 0.25}
+    assert "no limit" in shell("rates", cwd=tmp_path)
+    (tmp_path / "mine.toml").write_text("blockstream.info = 5", encoding="utf-8")
+    assert "no table of rates" in shell("rates", "--rates", "mine.toml", cwd=tmp_path, code=1)
+
+
+@pytest.mark.parametrize(
+    ("seed", "options", "host"),
+    [
+        ("0x" + "aa" * 20, (), "api.blockscout.com"),
+        ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", (), "api.trongrid.io"),
+        (FACTS["addresses"][0], (), "blockstream.info"),
+        ("00" * 32, ("--chain", "doge"), "doge1.trezor.io"),
+        ("0x" + "00" * 32, ("--chain", "base"), "api.blockscout.com"),
+        ("block:170", ("--source", "core"), "127.0.0.1:8332"),
+    ],
+)
+def test_each_chain_has_a_source_that_is_asked_by_default(shell, tmp_path, seed, options, host):
+    plan = json.loads(shell("fetch", "n.chainflow", seed, *options, "--dry-run", "--json", cwd=tmp_path))
+    assert plan["host"] == host
+    assert plan["requests"]

@@ -7,12 +7,14 @@ import importlib
 import pathlib
 import pkgutil
 import re
+import tomllib
 
 import pytest
 
 import chainflow
 from chainflow import errors
 from chainflow.cli.group import commands
+from chainflow.sources.pace import RATES
 
 ROOT = pathlib.Path(__file__).parent.parent
 MODULES = sorted(
@@ -20,6 +22,9 @@ MODULES = sorted(
     for info in pkgutil.walk_packages(chainflow.__path__, "chainflow.")
     if not info.name.endswith("__main__")
 )
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+SOURCES = (ROOT / "docs" / "concepts" / "sources.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
@@ -51,6 +56,37 @@ def test_every_command_and_option_is_in_the_reference_and_teaches(name):
 def test_every_error_is_in_the_tree_at_the_top_of_its_module(name):
     assert re.search(rf"[ ─]{name}\b|^    {name}$", errors.__doc__, re.M)
     assert issubclass(getattr(errors, name), errors.ChainflowError)
+
+
+def test_the_rooms_are_the_floors_that_are_checked():
+    table = ARCHITECTURE.split("## Rooms")[1].split("\n\n")[0]
+    rooms = [set(re.findall(r"`([^`]+)`", line.split("|")[1])) for line in table.splitlines()[3:]]
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    floors = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
+    assert rooms == [set(floor.split(" | ")) for floor in reversed(floors)]
+
+
+@pytest.mark.parametrize("group", sorted(PROJECT["project"]["entry-points"]))
+def test_the_plug_ins_that_are_listed_are_those_there_are(group):
+    row = next(line for line in ARCHITECTURE.splitlines() if line.startswith(f"| `{group}`"))
+    assert set(re.findall(r"`([^`]+)`", row.split("|")[3])) == set(PROJECT["project"]["entry-points"][group])
+
+
+@pytest.mark.parametrize("family", sorted(PROJECT["project"]["entry-points"]["chainflow.sources"]))
+def test_every_source_is_in_the_overview_with_its_page(family):
+    rows = [line for line in SOURCES.splitlines() if line.startswith(f"| `{family}` |")]
+    assert any(re.search(r"\]\(\S+\.md\) \|$", row) for row in rows)
+    assert f"`{family}`" in REFERENCE
+
+
+def test_every_page_about_a_source_is_linked_from_the_overview():
+    pages = {path.name for path in (ROOT / "docs" / "sources").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(\.\./sources/([^)]+)\)", SOURCES))
+
+
+@pytest.mark.parametrize("host", sorted(RATES))
+def test_every_rate_that_is_kept_is_told(host):
+    assert f"`{host}`" in SOURCES or f"`*.{host.partition('.')[2]}`" in SOURCES
 
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sample_data").rglob("*.md")]

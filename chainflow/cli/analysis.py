@@ -32,11 +32,11 @@ from chainflow.console import print_json, print_section, print_table, print_text
 )
 @json_option
 def demo(as_json: bool, folder: pathlib.Path) -> None:
-    """Work through a published case (Colonial Pipeline, 2021) from explorer replies to a report.
+    """Work through a published case, offline, from replies to a report.
 
-    Starts a replay explorer on this machine, fetches the recorded case from it over HTTP, verifies every
-    txid, clusters, traces forward and backward, and compares with the published and expected figures. No network is
-    needed. Exits with 1 if one figure is not met.
+    The Colonial Pipeline ransom of 2021. Starts a replay explorer on this machine, fetches the recorded case
+    from it over HTTP, verifies every txid, clusters, traces forward and backward, and compares with the
+    published and expected figures. Exits with 1 if one figure is not met.
     """
     from chainflow.demo import run
 
@@ -62,7 +62,7 @@ def cluster(
     no_veto: bool,
     top: int,
 ) -> None:
-    """Group the addresses of a case by owner: common input, CoinJoins vetoed."""
+    """Group addresses by owner: common input, CoinJoins vetoed."""
     with existing_case(case_file, read_only=read_only) as case:
         owners = case.cluster(veto=() if no_veto else None)
         if explain:
@@ -120,7 +120,7 @@ def trace(
     top: int,
     **options: Any,
 ) -> None:
-    """Follow the value of SEEDS through a case under one declared rule, and close the balance."""
+    """Follow the value of SEEDS under one declared rule; balances close."""
     from chainflow import units
 
     with existing_case(case_file, read_only=read_only) as case:
@@ -187,7 +187,7 @@ def draw(
     direction: str,
     clusters: bool,
 ) -> None:
-    """Draw a case, or one trace in it, as one file that opens anywhere without a network."""
+    """Draw a case, or one trace in it, as one file that opens offline."""
     with existing_case(case_file, read_only=read_only) as case:
         what = case.trace(seed, policy, direction=direction) if seed else None
         figure = case.draw(what, owners=case.cluster() if clusters else None)
@@ -205,7 +205,10 @@ def draw(
 @click.option("--question", default="", help="What the case is to answer; written into the case.")
 @read_only_option
 def report(read_only: bool, case_file: pathlib.Path, target: pathlib.Path, title: str, question: str) -> None:
-    """Write the case as one HTML page: evidence, clusters, traces, balance, what is unknown, how to check."""
+    """Write the case as one HTML page that a third party can check.
+
+    Evidence, coverage, clusters, traces and their balance, what is unknown, and how to check each figure.
+    """
     with existing_case(case_file, read_only=read_only, question=question) as case:
         sha256 = case.report(target, title=title)
     print_text(f"Written: {target}\nsha256 {sha256}")

@@ -1,4 +1,4 @@
-"""Commands that gather, keep and check evidence: fetch, tags, verify, log, serve, plugins."""
+"""Commands that gather, keep and check evidence: fetch, tags, verify, log, evidence, serve, plugins."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainflow.cli.group import case_argument, commands, existing_case, json_option, seeds_argument
+from chainflow.cli.group import (
+    case_argument,
+    chain_option,
+    commands,
+    existing_case,
+    json_option,
+    proxy_option,
+    rates_option,
+    seeds_argument,
+    source_option,
+)
 from chainflow.console import err, print_json, print_table, print_text, records
 
 if TYPE_CHECKING:
+    from chainflow.case import Case
     from chainflow.crawl import Plan
 
-DEFAULT_SOURCE = "esplora"
+_SHOWN = 20
+"""How many requests of a plan are listed."""
 
 
 @commands.command()
 @case_argument
 @seeds_argument
-@click.option(
-    "--source",
-    help="A family, or a family and a URL: esplora:http://127.0.0.1:8000. Default: what the case asked last, "
-    "for a new case the public esplora of the chain.",
-)
-@click.option("--chain", help="btc, ltc, btc-testnet, … where the source's URL does not tell.")
-@click.option(
-    "--proxy",
-    envvar="CHAINFLOW_PROXY",
-    help="socks5h://127.0.0.1:9050, http://proxy:3128. [env: CHAINFLOW_PROXY]",
-)
+@source_option
+@chain_option
+@proxy_option
+@rates_option
 @click.option(
     "--hops",
     default=1,
@@ -47,6 +52,13 @@ DEFAULT_SOURCE = "esplora"
     help="Follow payments made, payments received, or both, to the next address.",
 )
 @click.option(
+    "--follow",
+    default="addresses",
+    show_default=True,
+    type=click.Choice(["addresses", "coins"]),
+    help="Read whole histories, or only the transactions that spend (or made) the coins: fewer requests.",
+)
+@click.option(
     "--max-txs",
     default=2000,
     show_default=True,
@@ -54,6 +66,8 @@ DEFAULT_SOURCE = "esplora"
 )
 @click.option("--budget", type=int, help="The most requests to send.")
 @click.option("--spends", is_flag=True, help="Ask of every output at the edge whether it is spent.")
+@click.option("--counts", is_flag=True, help="Ask of every address how many transactions it has.")
+@click.option("--proofs", is_flag=True, help="Ask for merkle branches and headers too (level 3).")
 @click.option(
     "--stop", "stop", multiple=True, metavar="CATEGORY", help="Do not read addresses tagged so in the case."
 )
@@ -67,30 +81,32 @@ def fetch(
     as_json: bool,
     case_file: pathlib.Path,
     seeds: tuple[str, ...],
-    source: str | None,
+    source: tuple[str, ...],
     chain: str | None,
     proxy: str | None,
+    rates: pathlib.Path | None,
     stop: tuple[str, ...],
     offline: bool,
     **options: Any,
 ) -> None:
-    """Read what a source says about SEEDS (addresses, txids, outpoints) into a case.
+    """Ask a source about SEEDS and keep every reply in a case.
 
-    The case file is made when it does not exist. An interrupted fetch loses nothing: run it again.
+    SEEDS are addresses, txids, outpoints (txid:vout) and blocks (block:HEIGHT, block:FIRST-LAST). The case file is
+    made when it does not exist. An interrupted fetch loses nothing: run it again.
     """
     from chainflow.case import Case
-    from chainflow.crawl import Plan
+    from chainflow.crawl import Plan, chain_of
     from chainflow.crawl import fetch as plan_of
+    from chainflow.sources import default_source
 
+    named = list(source)
+    if not named and not _has_asked(case_file):
+        named = [default_source(chain or chain_of(seeds), seeds)]
     if options["dry_run"] and not case_file.exists():  # a plan makes no case
         options.pop("refresh")
-        _say_plan(
-            plan_of(seeds, source or DEFAULT_SOURCE, chain=chain, proxy=proxy, **options), as_json=as_json
-        )
+        _say_plan(plan_of(seeds, named, chain=chain, proxy=proxy, **options), as_json=as_json)
         return
-    if source is None and not _has_asked(case_file):
-        source = DEFAULT_SOURCE
-    with Case(case_file, source, chain=chain, proxy=proxy, offline=offline) as case:
+    with Case(case_file, named or None, chain=chain, proxy=proxy, rates=rates, offline=offline) as case:
         done = case.fetch(seeds, stop=case.tags.of(*stop) if stop else (), **options)
         if isinstance(done, Plan):
             _say_plan(done, as_json=as_json)
@@ -104,13 +120,16 @@ def fetch(
                     "transactions": total,
                     "verified": verified,
                     "not_followed": dict(done.not_followed),
+                    "failed": dict(done.failed),
                     "coverage": records(done.ledger.coverage),
                 }
             )
             return
         print_text(f"{done.asked} request(s) to {done.host}, {done.reused} answer(s) from the case.")
         print_text(done.ledger.verification)
-        columns = ["address", "state", "reason", "received", "claimed", "as_of_height"]
+        for name, why in done.failed:
+            print_text(f"stopped answering: {name}: {why}")
+        columns = ["address", "list", "state", "reason", "received", "claimed", "as_of_height"]
         print_table("Coverage", columns, done.ledger.coverage[columns].astype(object).values.tolist())
         if done.not_followed:
             print_table("Not followed", ["what", "why"], done.not_followed)
@@ -127,8 +146,13 @@ def _say_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         named = ("host", "requests", "discloses", "reused")
         print_json({name: getattr(plan, name) for name in named})
-    else:
-        print_text(str(plan))
+        return
+    print_text(str(plan))
+    if plan.requests:
+        shown = [(path, subject or "no address, no txid") for path, subject in plan.requests[:_SHOWN]]
+        more = len(plan.requests) - len(shown)
+        rows = [*shown, (f"and {more:,} more", "")] if more else shown
+        print_table(f"Would ask {plan.host}", ["request", "it learns"], rows)
 
 
 @commands.group()
@@ -176,7 +200,7 @@ def tags_add(case_file: pathlib.Path, files: tuple[pathlib.Path, ...], said_by: 
 @click.option("--head", default="", help="A head hash that you wrote down earlier: it must be in the log.")
 @json_option
 def verify(as_json: bool, case_file: pathlib.Path, head: str) -> None:
-    """Check every hash in a case and rebuild every derived row from the raw replies; 1 if one differs."""
+    """Check every hash of a case and rebuild every row; 1 if one differs."""
     with existing_case(case_file, read_only=True) as case:
         found = case.verify(head=head)
     if as_json:
@@ -196,7 +220,7 @@ def verify(as_json: bool, case_file: pathlib.Path, head: str) -> None:
 @click.option("--disclosed", is_flag=True, help="Which host learnt which address instead.")
 @json_option
 def log(as_json: bool, case_file: pathlib.Path, disclosed: bool) -> None:
-    """Print what was done in a case, step by step, or what was disclosed to whom."""
+    """List what was done in a case, or what was disclosed to whom."""
     with existing_case(case_file, read_only=True) as case:
         frame = case.disclosures if disclosed else case.steps
     if as_json:
@@ -205,11 +229,68 @@ def log(as_json: bool, case_file: pathlib.Path, disclosed: bool) -> None:
         print_table("Disclosed" if disclosed else "Log", list(frame.columns), frame.values.tolist())
 
 
+@commands.command("evidence")
+@case_argument
+@click.argument("name", default="", metavar="[TXID|ADDRESS]")
+@click.option("--raw", type=int, metavar="NUMBER", help="Write the raw reply of this log entry, verbatim.")
+@click.option("--out", "-o", type=click.Path(path_type=pathlib.Path), help="The file for --raw.")
+@json_option
+def evidence(
+    as_json: bool, case_file: pathlib.Path, name: str, raw: int | None, out: pathlib.Path | None
+) -> None:
+    """List which log entries speak of a transaction or an address, or all; with --raw, write one out."""
+    from chainflow.report import entries_about
+
+    if (raw is None) != (out is None):
+        raise click.UsageError("--raw NUMBER and -o FILE belong together")
+    with existing_case(case_file, read_only=True) as case:
+        if raw is not None and out is not None:
+            _write_raw(case, raw, out)
+            return
+        found = entries_about(case.log, name)
+    if as_json:
+        print_json({"about": name or None, "entries": [dataclasses.asdict(entry) for entry in found]})
+        return
+    columns = ["log", "time", "source", "url", "sha256", "size", "status"]
+    rows = [
+        (e.seq, f"{e.time:%Y-%m-%d %H:%M:%S} UTC", e.source, e.url, e.sha256 or "no reply", e.size, e.state)
+        for e in found
+    ]
+    if rows:
+        print_table(f"Evidence of {name}" if name else "Evidence", columns, rows)
+        for entry in found:
+            for file, sha256 in entry.files if len(entry.files) > 1 else ():
+                print_text(f"log entry {entry.seq} bundles {file}: {sha256}")
+    else:
+        about = f" speaks of {name}: that says nothing about the chain" if name else " is held yet"
+        print_text(f"No reply in this case{about}.")
+
+
+def _write_raw(case: Case, number: int, out: pathlib.Path) -> None:
+    """Write the body that a log entry names, checked against its hash."""
+    from chainflow.errors import BadInput
+    from chainflow.writing import write_whole
+
+    event = next((event for event in case.log.events() if event.seq == number), None)
+    sha256 = None if event is None else event.content.get("sha256")
+    if sha256 is None:
+        raise BadInput(
+            f"log entry {number} holds no raw reply",
+            hint="chainflow evidence CASE lists the entries that do",
+        )
+    body = case.log.body(sha256)
+    write_whole(out, body)
+    print_text(f"{out}: {len(body):,} bytes, SHA-256 {sha256}")
+
+
 @commands.command()
 @click.argument("file_or_case")
 @click.option("--port", default=8000, show_default=True, help="0 takes any free port.")
 def serve(file_or_case: str, port: int) -> None:
-    """Serve a ledger, a case or a sample (colonial, training) as an Esplora explorer on this machine."""
+    """Serve a ledger, a case or a sample as an explorer on this machine.
+
+    It speaks Esplora, listens on 127.0.0.1 only, and knows nothing but that ledger. Samples: colonial, training.
+    """
     from chainflow import samples
     from chainflow.case import Case
     from chainflow.ledger import Ledger
@@ -239,8 +320,8 @@ def _is_case(path: pathlib.Path) -> bool:
 
 @commands.command()
 def plugins() -> None:
-    """List what is installed: sources, heuristics, policies, renderers."""
+    """List what is installed: sources, formats, heuristics, policies, renderers."""
     from chainflow import registry
 
-    for group in ("sources", "heuristics", "policies", "renderers"):
+    for group in ("sources", "formats", "heuristics", "policies", "renderers"):
         print_text(f"{group}: {', '.join(sorted(registry.plugins(f'chainflow.{group}')))}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainflow.errors import IncompleteData
 from chainflow.version import __version__
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def commands() -> None:
       chainflow fetch my.chainflow ADDRESS --dry-run     what would be asked, and who would learn it
       chainflow fetch my.chainflow ADDRESS               ask it; every reply is kept and hashed
       chainflow trace my.chainflow ADDRESS --policy fifo where the money went, and why each branch ended
+      chainflow import my.chainflow export.csv --preview what a file would bring in; nobody is asked
+      chainflow cross-check my.chainflow --source mempool what another operator says otherwise
       chainflow report my.chainflow -o report.html       one page that a third party can check
       chainflow verify my.chainflow                      check every hash and rebuild every derived row
     """
@@ -32,6 +35,24 @@ def commands() -> None:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 read_only_option = click.option(
     "--read-only", is_flag=True, help="Change no byte of the case: write no step down."
+)
+source_option = click.option(
+    "--source",
+    multiple=True,
+    help="A family, or a family and a URL: esplora:http://127.0.0.1:8000. Several are asked in turn: the next "
+    "where one does not answer. Default: what the case asked last, else the chain's public explorer.",
+)
+chain_option = click.option("--chain", help="btc, ltc, eth, tron, … where the source's URL does not tell.")
+proxy_option = click.option(
+    "--proxy",
+    envvar="CHAINFLOW_PROXY",
+    help="socks5h://127.0.0.1:9050, http://proxy:3128. [env: CHAINFLOW_PROXY]",
+)
+rates_option = click.option(
+    "--rates",
+    envvar="CHAINFLOW_RATES",
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    help="A TOML file that says how fast hosts may be asked. [env: CHAINFLOW_RATES]",
 )
 case_argument = click.argument("case_file", type=click.Path(path_type=pathlib.Path))
 seeds_argument = click.argument("seeds", nargs=-1, required=True)
@@ -44,3 +65,32 @@ def existing_case(path: pathlib.Path, **options: Any) -> Case:
     if not path.exists():
         raise click.ClickException(f"there is no case {path}; `chainflow fetch {path} ADDRESS` makes one")
     return Case(path, **options)
+
+
+def something_held(case: Case) -> None:
+    """Refuse a case in which there is nothing to check.
+
+    Raises
+    ------
+    IncompleteData
+        If it holds no transaction and no transfer.
+    """
+    if len(case.ledger) == 0 and case.ledger.transfers.num_rows == 0:
+        named = still_named(case)
+        if named:
+            raise IncompleteData(f"{case.path} holds no transaction: {named}", hint=NAMED_HINT)
+        raise IncompleteData(f"{case.path} holds no transaction yet", hint="fetch or import some first")
+
+
+NAMED_HINT = "chainflow import CASE FILE --list-txids lists them, chainflow fetch CASE TXID… fetches them"
+
+
+def still_named(case: Case) -> str:
+    """Say how many transactions files in the case name that nothing in it holds; "" where there is none."""
+    from chainflow.formats import named_by_files
+
+    named = named_by_files(case.log)
+    if not named:
+        return ""
+    chains = ", ".join(sorted({chain for chain, _ in named}))
+    return f"{len(named):,} transaction(s) of {chains} are named by files and not held: fetch them"

@@ -75,7 +75,7 @@ def cluster(
     Raises
     ------
     BadInput
-        If two rules have one name, or a veto is not a txid.
+        If two rules have one name, a veto is not a txid, or there are accounts only.
     PluginError
         If a rule is not installed, or does not keep to the form above.
 
@@ -85,6 +85,7 @@ def cluster(
     >>> cluster(samples.peel_chain(length=2).ledger).vetoed.num_rows
     0
     """
+    ledger.refuse_accounts("clustering")
     chosen = _chosen(rules)
     refused = coinjoins(ledger) if veto is None else veto
     if not isinstance(refused, CoinJoins):

@@ -7,19 +7,22 @@ repeated one asks nothing, and `dry_run` is the same walk that stops before the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+import re
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from typing import Literal, Unpack, overload
 
 from chainflow import addresses, cards
 from chainflow.crawl.asker import Asker
-from chainflow.crawl.walk import LimitOptions, Limits, Walk
+from chainflow.crawl.limits import LimitOptions, Limits
+from chainflow.crawl.walk import Walk, is_transaction
 from chainflow.errors import BadInput
 from chainflow.evidence import Log
+from chainflow.hosts import server_of
 from chainflow.ledger import Ledger, build
-from chainflow.model import Outpoint, Recipe, is_txid
+from chainflow.model import Outpoint, Recipe
 from chainflow.progress import Progress
-from chainflow.sources import Source, open_source
+from chainflow.sources import Source, SourceNames, names_of, open_sources
 from chainflow.tags import Tags
 
 __all__ = ["Fetched", "Plan", "Seeds", "chain_of", "fetch", "fetch_into", "ledger_of"]
@@ -44,7 +47,7 @@ class Plan:
     def __str__(self) -> str:
         if not self.requests:
             return f"Nothing to ask: all {self.reused} answers are in the case. {self.host} learns nothing."
-        learns = ", ".join(self.discloses)
+        learns = ", ".join(self.discloses) or "no address and no transaction"
         return (
             f"At least {len(self.requests)} request(s) to {self.host}, which learns that you look at: {learns}. "
             f"{self.reused} answer(s) are in the case already."
@@ -58,18 +61,23 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch did: the ledger as it is now, what was asked, and what was not followed and why."""
+    """What a fetch did: the ledger as it is now, what was asked, and what was not followed and why.
+
+    `failed` are the sources that stopped answering, and in which words: others were asked after them.
+    """
 
     ledger: Ledger
     host: str
     asked: int
     reused: int
     not_followed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return (
             f"<Fetched {self.asked} request(s) to {self.host}, {self.reused} answer(s) from the case, "
             f"{len(self.not_followed)} address(es) not followed; {self.ledger!r}>"
+            + (f" FAILED: {', '.join(name for name, _ in self.failed)}" if self.failed else "")
         )
 
     def _repr_html_(self) -> str:
@@ -77,9 +85,12 @@ class Fetched:
             ("asked", f"{self.asked} request(s) to {self.host}"),
             ("from the case", f"{self.reused} answer(s)"),
         ]
+        rows += [("stopped answering", f"{name}: {why}") for name, why in self.failed]
         left = cards.table(("not followed", "why"), self.not_followed) if self.not_followed else ""
         return cards.card("Fetched", rows) + left + self.ledger._repr_html_()
 
+
+_BLOCKS = re.compile(r"block:([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 
 Seeds = str | Outpoint | Collection[str | Outpoint]
 
@@ -87,7 +98,7 @@ Seeds = str | Outpoint | Collection[str | Outpoint]
 @overload
 def fetch(
     seeds: Seeds,
-    source: str | Source = ...,
+    source: SourceNames = ...,
     *,
     stop: Container[str] = ...,
     dry_run: Literal[False] = ...,
@@ -98,7 +109,7 @@ def fetch(
 @overload
 def fetch(
     seeds: Seeds,
-    source: str | Source = ...,
+    source: SourceNames = ...,
     *,
     stop: Container[str] = ...,
     dry_run: Literal[True],
@@ -108,7 +119,7 @@ def fetch(
 ) -> Plan: ...
 def fetch(
     seeds: Seeds,
-    source: str | Source = "esplora",
+    source: SourceNames = "esplora",
     *,
     stop: Container[str] = (),
     dry_run: bool = False,
@@ -121,9 +132,10 @@ def fetch(
     Parameters
     ----------
     seeds : str, Outpoint or collection of them
-        Addresses, txids, outpoints `txid:vout`.
-    source : str or Source
-        `"esplora"`, `"esplora:http://127.0.0.1:8000"`, or an object.
+        Addresses, txids, outpoints `txid:vout`, blocks `block:HEIGHT` or `block:FIRST-LAST`.
+    source : str, Source or list of them
+        `"esplora"`, `"esplora:http://127.0.0.1:8000"`, or an object. Of several the first is asked, and the
+        next where it does not answer.
     stop : container of str
         Addresses that are not read (a `Tags`); seeds are.
     dry_run : bool
@@ -132,7 +144,7 @@ def fetch(
         Of a source given as text: `"btc"`, `"ltc"`, … (by default what the seeds' addresses say);
         `"socks5h://127.0.0.1:9050"`, `"http://…"`.
     **limits
-        hops, direction, max_txs, budget, spends: see `Limits`.
+        hops, direction, follow, max_txs, budget, spends, counts, proofs: see `Limits`.
 
     Raises
     ------
@@ -142,19 +154,19 @@ def fetch(
         If the source does not answer, or answers with something that cannot be true.
     """
     with Log(":memory:") as log:
-        named = chain or (chain_of(seeds) if isinstance(source, str) else None)
-        opened = open_source(source, chain=named, proxy=proxy)
+        opened = open_sources(source, chain=chain or chain_of(seeds), proxy=proxy)
         try:
             done = fetch_into(log, opened, seeds, limits=Limits(**limits), stop=stop, dry_run=dry_run)
         finally:
-            if opened is not source:
-                opened.close()
+            for given, one in zip(names_of(source), opened, strict=True):
+                if given is not one:
+                    one.close()
     return done if isinstance(done, Plan) else done.ledger
 
 
 def fetch_into(
     log: Log,
-    source: Source,
+    source: Source | Sequence[Source],
     seeds: Seeds,
     *,
     limits: Limits,
@@ -168,6 +180,8 @@ def fetch_into(
 
     Parameters
     ----------
+    source : Source or sequence of Source
+        Of one chain. Of several the first is asked, and the next where it does not answer.
     offline : bool
         Ask nothing; what the case does not hold is not followed.
     refresh : bool
@@ -178,20 +192,33 @@ def fetch_into(
     OfflineMode
         If a seed's history is not in the case and `offline` is set.
     """
-    asker = Asker(log, source, offline=offline, refresh=refresh, dry_run=dry_run, budget=limits.budget)
-    stops = _stops(stop, source.chain)
-    walk = Walk(asker, limits, stops, progress or (lambda done, left, what: None))
-    walk.run(_normal(seeds, source.chain))
+    sources = [source] if isinstance(source, Source) else list(source)
+    chain = _one_chain(sources)
+    asker = Asker(log, sources, offline=offline, refresh=refresh, dry_run=dry_run, budget=limits.budget)
+    walk = Walk(asker, limits, _stops(stop, chain), progress or (lambda done, left, what: None))
+    walk.run(_normal(seeds, chain))
+    hosts = ", ".join(dict.fromkeys(server_of(one.host, one.name) for one in sources))
     if dry_run:
-        return Plan(source.host, tuple(asker.planned), asker.reused)
-    ledger = ledger_of(log)
-    return Fetched(ledger, source.host, asker.asked, asker.reused, tuple(sorted(walk.not_followed.items())))
+        requests = tuple((path, subject) for _, path, subject in asker.planned)
+        return Plan(server_of(sources[0].host, sources[0].name), requests, asker.reused)
+    left, failed = sorted(walk.not_followed.items()), tuple(asker.down.items())
+    return Fetched(ledger_of(log), hosts, asker.asked, asker.reused, tuple(left), failed)
+
+
+def _one_chain(sources: Sequence[Source]) -> str:
+    chains = sorted({source.chain for source in sources})
+    if len(chains) != 1:
+        raise BadInput(
+            f"sources of {len(chains)} chains: {', '.join(chains) or 'none'}",
+            hint="ask about one chain at a time",
+        )
+    return chains[0]
 
 
 def ledger_of(log: Log) -> Ledger:
     """Return the ledger of everything a log holds."""
     bodies = sorted({event.content["sha256"] for event in log.events("fetch")})
-    return build(log.statements(), recipe=Recipe("ledger", {}, inputs=bodies))
+    return build(log.statements(), unread=log.unread(), recipe=Recipe("ledger", {}, inputs=bodies))
 
 
 def chain_of(seeds: Seeds) -> str | None:
@@ -220,12 +247,16 @@ def _normal(seeds: Seeds, chain: str) -> list[str]:
     Raises
     ------
     AddressInvalid
-        If one is no txid, no outpoint and no address of `chain`.
+        If one is no txid, no outpoint, no `block:HEIGHT` or `block:FIRST-LAST`, and no address of `chain`.
     """
     found: dict[str, None] = {}
     for seed in (str(given).strip() for given in _listed(seeds)):
         txid, colon, vout = seed.partition(":")
-        if is_txid(txid.lower()):
+        if (blocks := _BLOCKS.fullmatch(seed)) is not None:
+            if blocks[2] is not None and int(blocks[2]) < int(blocks[1]):
+                raise BadInput(f"no blocks: {seed}", hint="write block:FIRST-LAST, the lower height first")
+            found[seed] = None
+        elif is_transaction(txid.lower()):
             found[str(Outpoint.parse(f"{txid.lower()}:{vout}")) if colon else txid.lower()] = None
         else:
             found[addresses.decode(seed, chain=chain).address] = None

@@ -13,7 +13,9 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +27,12 @@ __all__ = ["APPLICATION_ID", "USER_VERSION", "CaseFile"]
 APPLICATION_ID = 0x43464C57  # "CFLW"
 USER_VERSION = 1
 _ROOM_NEEDED = 2**20  # bytes
+_NO_ROOM = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")
+"""What SQLite calls a file that may not grow: a quota, a limit of the process; no sign of damage."""
+
 OLDEST_SQLITE = (3, 37)  # the first with strict tables
+
+_LAST_WAIT = 1_000  # milliseconds that a close waits for others
 
 _TABLES = """
 create table raw(sha256 text primary key, size integer not null, body blob not null) strict;
@@ -72,7 +79,6 @@ class CaseFile:
                 f"there is no case {self.path}, but the -wal file of one: its evidence is in there",
                 hint="put the case file back beside it, or choose another name",
             )
-        self._is_writer = False
         had_wal = self._beside("-wal") is not None  # looked at before SQLite makes one
         with self.translated():
             try:
@@ -82,6 +88,7 @@ class CaseFile:
                     raise
                 # in WAL mode where no -shm can be made; with nothing beside it, the file is all there is
                 self._open(busy_timeout, "&immutable=1")
+        self._forgotten = weakref.finalize(self, self._held.close_forgotten)
         if self._is_wal and not had_wal and not self._is_pending():  # pending by now: another writes
             logger.warning(
                 "%s was not closed normally, or was copied while it was open, and the -wal file that belongs to "
@@ -110,14 +117,15 @@ class CaseFile:
             for pragma in ("trusted_schema = off", "cell_size_check = on", "synchronous = full"):
                 self._sql.execute(f"pragma {pragma}")
             self._check_version()
+            self._held = _Connection(self._sql, read_only=self.read_only)
             self._is_wal = bool(immutable) or self._pragma("journal_mode") == "wal"
         except BaseException:
             self._sql.close()
             raise
 
     def _check_version(self) -> None:
+        self.is_new = self._is_empty()  # first: between two questions another process may make the case
         application, version = self._pragma("application_id"), self._pragma("user_version")
-        self.is_new = self._is_empty()
         if application != APPLICATION_ID and not self.is_new:
             raise CaseVersion(
                 f"{self.path} is not a chainflow case", hint="give the path of a case, or a new name"
@@ -142,7 +150,7 @@ class CaseFile:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise self._typed(str(error)) from None
+            raise self._typed(str(error), getattr(error, "sqlite_errorname", "")) from None
         except sqlite3.ProgrammingError as error:
             raise CaseError(
                 f"{self.path} cannot be used: {error}", hint="open it again, and in the thread that uses it"
@@ -157,8 +165,8 @@ class CaseFile:
         """Whether the disk has no room for the files that SQLite keeps beside a case while it is written."""
         return shutil.disk_usage(self._place.parent).free < _ROOM_NEEDED
 
-    def _typed(self, text: str) -> CaseError:
-        if "full" in text or ("disk I/O" in text and self._has_no_room()):
+    def _typed(self, text: str, name: str) -> CaseError:
+        if "full" in text or name in _NO_ROOM or ("disk I/O" in text and self._has_no_room()):
             return DiskFull(
                 f"no room left to write {self.path}; everything acknowledged before is safe",
                 hint="free some space and run the same command again: it goes on where it stopped",
@@ -212,12 +220,12 @@ class CaseFile:
                 hint="open it without read_only to write to it",
             )
         with self.translated():
-            if not self._is_writer:
+            if not self._held.is_writer:
                 # a file system that cannot do WAL keeps its own mode, which is as safe
                 self._sql.execute("pragma journal_mode = wal")
             self._sql.execute("begin immediate")
             try:
-                if not self._is_writer:
+                if not self._held.is_writer:
                     self._begin()
                 yield self._sql
                 self._sql.execute("commit")
@@ -225,7 +233,7 @@ class CaseFile:
                 if self._sql.in_transaction:
                     self._sql.execute("rollback")
                 raise
-            self._is_writer = True
+            self._held.is_writer = True
 
     def _begin(self) -> None:
         """Make the tables of a new case, and say which process writes."""
@@ -238,21 +246,40 @@ class CaseFile:
 
     def close(self) -> None:
         """Close the file and leave it one file, unless another process has it open."""
+        self._forgotten.detach()
+        self._held.close()
+
+
+class _Connection:
+    """What must be left tidy even where nobody closes: at the end of Python, or once the case is forgotten."""
+
+    def __init__(self, sql: sqlite3.Connection, *, read_only: bool) -> None:
+        self.sql, self.read_only, self.is_writer = sql, read_only, False
+        self.owner = (os.getpid(), threading.get_ident())
+
+    def close(self, *, wait: int = _LAST_WAIT) -> None:
+        """Move all into the one file, unless another process has it open, and let go of it."""
         # what was acknowledged is safe without this, and whoever closes the file next does it
-        with contextlib.suppress(CaseError, sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error):
             if not self.read_only:
-                self._sql.execute("pragma busy_timeout = 1000")
+                self.sql.execute(f"pragma busy_timeout = {wait}")
                 self._tidy()
-        self._sql.close()
-        self._is_writer = False
+        self.sql.close()
+        self.is_writer = False
+
+    def close_forgotten(self) -> None:
+        """Close what was not closed, if it is this thread's and no parent's: a forked child must not touch it."""
+        if self.owner == (os.getpid(), threading.get_ident()):
+            self.close(wait=0)  # another case may be open on the same file, in this very thread
 
     def _tidy(self) -> None:
-        if self._is_writer:
-            with self.writing() as sql:
-                sql.execute("delete from writer where pid = ?", (os.getpid(),))
-        self._sql.execute("pragma wal_checkpoint(truncate)")
-        self._sql.execute("pragma busy_timeout = 0")
-        self._sql.execute("pragma journal_mode = delete")
+        if self.sql.in_transaction:
+            self.sql.execute("rollback")
+        if self.is_writer:
+            self.sql.execute("delete from writer where pid = ?", (os.getpid(),))
+        self.sql.execute("pragma wal_checkpoint(truncate)")
+        self.sql.execute("pragma busy_timeout = 0")
+        self.sql.execute("pragma journal_mode = delete")
 
 
 def _is_refused(text: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from chainflow.errors import BadInput, CaseCorrupt, NotReproduced
 from chainflow.evidence.facts import decode, encode
 from chainflow.evidence.file import USER_VERSION, CaseFile
-from chainflow.model import Evidence, Fact, Recipe, canonical_json, digest_of
+from chainflow.model import Evidence, Fact, Recipe, Unread, canonical_json, digest_of
 from chainflow.version import __version__
 
 __all__ = ["LARGEST_BODY", "ROOT", "Event", "Log", "chain_hash", "event_of"]
@@ -47,7 +47,11 @@ _FORMS: dict[str, dict[str, _Form]] = {
     "run": {"recipe": dict, "recipe_digest": str, "result": str, "bodies": list},
 }
 """What an event of a kind says at least; `trace.run` and its like are "run"."""
-_NAMED: dict[str, _Form] = {"sha256": str, "bodies": list, "recipe": dict}
+_NAMED: dict[str, _Form] = {
+    **dict.fromkeys(("sha256", "list", "after"), str),
+    **dict.fromkeys(("bodies", "lists", "not_offered"), list),
+    "recipe": dict,
+}
 """What these say in an event of any kind."""
 
 
@@ -286,6 +290,35 @@ class Log:
             for fact in self._facts(event.seq):
                 yield fact, origin
 
+    def unread(self) -> list[Unread]:
+        """Return what is not held of the histories that were begun, as far as the log shows it, and why.
+
+        A question for a page of a history names the lists that the source has beside it. What was asked for
+        later, or again, is among it all the same: whoever knows the pages that are held must leave it out.
+        """
+        found: dict[tuple[str, str, str, str, str], str] = {}
+        begun = set[tuple[str, str, str]]()
+        for event in self.events("fetch", "reject"):
+            content = event.content
+            if "lists" not in content:
+                continue
+            of = (str(content["chain"]), str(content["source"]), str(content.get("address", "")))
+            if event.kind == "fetch" or content["status"] is not None:
+                begun.add(of)
+            for which in content["lists"]:
+                found.setdefault((*of, which, ""), "not asked for")
+            for which in content.get("not_offered", ()):
+                found.setdefault((*of, which, ""), "not offered by this source")
+            if event.kind == "reject":
+                what = "not answered" if content["status"] is None else "refused"
+                page = (content.get("list", ""), content.get("after", ""))
+                found[*of, *page] = f"{what}: {content['error']}"
+        return [
+            Unread(chain, source, address, which, why, after)
+            for (chain, source, address, which, after), why in found.items()
+            if (chain, source, address) in begun  # a source that is down has no say
+        ]
+
     @property
     def head(self) -> tuple[int, str]:
         """The number and hash of the last entry: write it down elsewhere to prove the log later."""
@@ -294,8 +327,11 @@ class Log:
 
     @property
     def evidence_digest(self) -> str:
-        """A digest that changes exactly when a reply is added: what a ledger is built from."""
-        return digest_of(list(self.rows("select max(seq), count(*) from reply")[0]))
+        """A digest that changes exactly when a reply or a refusal is added: what a ledger is built from."""
+        counts = list(self.rows("select max(seq), count(*) from reply")[0])
+        # a scan of the text, for the kind of an entry has no column; refusals are few
+        refused = self.rows("""select count(*) from log where instr(body, '"kind":"reject"') > 0""")[0][0]
+        return digest_of([*counts, refused] if refused else counts)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a reading query over the tables."""

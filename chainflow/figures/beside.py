@@ -11,6 +11,7 @@ import pandas as pd
 from chainflow.figures.figure import Basis, Flow, Item, TxNote
 from chainflow.figures.marks import end_mark
 from chainflow.figures.text import counted, day, legible, short_name, span
+from chainflow.model import EndReason
 from chainflow.units import format_coins
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "coverage_note",
     "coverage_of",
+    "disputed_next",
     "ledger_notes",
     "ledger_summary",
     "seed_name",
@@ -120,8 +122,15 @@ def sources_of(notes: Iterable[TxNote]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def verified(notes: Sequence[TxNote]) -> str:
-    """Return how many transactions of the picture were hashed again from their bytes."""
+def verified(notes: Sequence[TxNote], *, of: str = "") -> str:
+    """Return how many transactions of the picture (or those `of` something) were hashed again from their bytes."""
+    if not notes:
+        return "no transaction is shown: there is none to verify"
+    if of:
+        done = sum((note.level or 0) >= 2 for note in notes)
+        return (
+            f"no transaction is shown; {of}: {done:,} of {counted(len(notes), 'transaction')} verified (L2)"
+        )
     if any(note.level is None for note in notes):
         return "not given: draw with ledger= to show it"
     done = sum((note.level or 0) >= 2 for note in notes)
@@ -168,7 +177,9 @@ def seed_name(seed: str) -> str:
     return f"{short_name(name)}:{vout}" if colon and vout.isdigit() else short_name(seed)
 
 
-def trace_summary(trace: Trace, items: Mapping[str, Item], notes: Sequence[TxNote]) -> str:
+def trace_summary(
+    trace: Trace, items: Mapping[str, Item], notes: Sequence[TxNote], ledger: Ledger | None
+) -> str:
     """Return what was followed from where, and where most of it ended, in one sentence."""
     ends = [(end.value_sat, end.reason, _called(item)) for item in items.values() for end in item.ends]
     largest = sorted(ends, key=lambda end: (-end[0], end[1], end[2]))[:_TOP]
@@ -180,9 +191,38 @@ def trace_summary(trace: Trace, items: Mapping[str, Item], notes: Sequence[TxNot
     verb = "followed forward" if trace.direction == "forward" else "followed back"
     amount = format_coins(trace.seed_sat, trace.chain)
     start = f"{amount} of {counted(len(trace.seeds), 'seed')}, {verb} by {trace.policy}"
+    stopped = _not_followed(trace, ledger)
     if not notes:
-        return f"{start}: no transaction moved it; {said}."
-    return f"{start} through {counted(len(notes), 'transaction')} ({_span_of(notes)} UTC): {said}."
+        is_open = set(trace.ends["reason"]) <= {EndReason.UNSPENT.value, EndReason.UNKNOWN.value}
+        still = "no transaction in evidence moved it" if is_open else "nothing was followed from there"
+        return f"{start}: {stopped or still}; {said}."
+    through = f"{start} through {counted(len(notes), 'transaction')} ({_span_of(notes)} UTC): {said}"
+    return f"{through}; {stopped}." if stopped else f"{through}."
+
+
+def disputed_next(trace: Trace, ledger: Ledger) -> tuple[str, ...]:
+    """Return the disputed transactions at which a trace stopped: what spends (or made) its disputed ends."""
+    ends = trace.ends[trace.ends["reason"] == EndReason.DISPUTED.value]
+    if trace.direction == "backward":
+        return tuple(sorted(set(ends["txid"])))
+    names = ("chain", "txid", "vout", "spent_by")
+    columns = (ledger.outputs[name].to_pylist() for name in names)
+    spent = {(chain, txid, vout): by for chain, txid, vout, by in zip(*columns, strict=True)}
+    places = zip(ends["txid"].tolist(), ends["vout"].tolist(), strict=True)
+    found = {spent.get((trace.chain, txid, vout)) for txid, vout in places}
+    return tuple(sorted(txid for txid in found if txid is not None))
+
+
+def _not_followed(trace: Trace, ledger: Ledger | None) -> str:
+    """Return which transactions a trace did not follow because sources disagree about them, "" if none."""
+    if EndReason.DISPUTED.value not in set(trace.ends["reason"]):
+        return ""
+    txids = () if ledger is None else disputed_next(trace, ledger)
+    names = ", ".join(short_name(txid) for txid in txids[:_TOP])
+    names += f" and {len(txids) - _TOP:,} more" if len(txids) > _TOP else ""
+    which = "transactions" if len(txids) > 1 else "transaction"
+    verbs = "are in dispute and were" if len(txids) > 1 else "is in dispute and was"
+    return f"the next {which}{names and f' ({names})'} {verbs} not followed"
 
 
 def _span_of(notes: Sequence[TxNote]) -> str:

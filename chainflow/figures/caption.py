@@ -40,6 +40,7 @@ def legend_of(
     addresses = len({address for item in items for address in item.addresses})
     transfers = sum(len(flow.payments) for flow in flows if flow.target not in knots)
     ledger = subject.ledger
+    behind = () if notes else subject.behind()
     as_of = None if ledger is None else ledger.as_of
     return Legend(
         unit=ticker(subject.chain),
@@ -55,8 +56,8 @@ def legend_of(
         if as_of is None
         else f"block {as_of:,}",
         coverage=beside.coverage_note(ledger),
-        sources=beside.sources_of(notes),
-        verification=beside.verified(notes),
+        sources=beside.sources_of(notes or behind),
+        verification=beside.verified(notes or behind, of="" if notes else "at the seeds and next to them"),
         conserved=tuple(
             subject.conserved(shown_sat=shown_sat, internal_sat=internal_sat, fee_sat=stage.fee_sat)
         ),

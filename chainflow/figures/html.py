@@ -133,9 +133,7 @@ def _content(figure: Figure) -> dict[str, Any]:
         row["dashes"] = _round_capped(dashes_of(flow.sign, flow.line_width / 10), flow.line_width / 10)
         del row["pieces"]  # the same places as those of the nodes
     for row, note in zip(content["transactions"], figure.transactions, strict=True):
-        row["when"] = (
-            format_time(note.time) if note.height is not None or note.time is not None else "not in a block"
-        )
+        row["when"] = format_time(note.time)
         row["level"] = "not given" if note.level is None else _LEVELS.get(note.level, f"L{note.level}")
         row["evidence"] = [
             [*entry[:4], "not stated" if entry[4] is None else format_time(entry[4])]

@@ -87,6 +87,7 @@ ENDS = {
     EndReason.UNKNOWN: EndMark(
         f"{_CIRCLE}M-1.8,-1.2A1.8,1.8 0 1 1 0,0.7V1.4M0,3V3.4", False, "unknown: not in evidence"
     ),
+    EndReason.DISPUTED: EndMark("M-6,4L0,-6L6,4ZM0,-2V1", False, "sources disagree"),
     EndReason.LIMIT: EndMark("M-3,-5V5M3,-5V5", False, "we stopped at a limit"),
     EndReason.DUST: EndMark("M-2,0A2,2 0 1 0 2,0A2,2 0 1 0 -2,0Z", True, "too small to follow"),
     EndReason.FEE: EndMark("M-5,-4H5L0,5Z", False, "fee"),

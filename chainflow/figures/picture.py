@@ -69,7 +69,7 @@ def draw(
     IncompleteData
         If the ledger holds several chains, or `max_items` cannot be met.
     BadInput
-        If `what` cannot be drawn, or a limit is below 1.
+        If `what` cannot be drawn (a ledger of accounts only cannot), or a limit is below 1.
 
     Examples
     --------
@@ -82,6 +82,8 @@ def draw(
         raise BadInput(f"cannot draw a {type(what).__name__}", hint="give a Trace or a Ledger")
     if min(max_items, max_rows) < 1:
         raise BadInput("a limit of a picture is below 1", hint="leave it out for the default")
+    if isinstance(what, Ledger):
+        what.refuse_accounts("drawing")
     subject: Subject = TraceSubject(what, ledger) if isinstance(what, Trace) else LedgerSubject(what)
     owner_of = _owner_of(owners)
     stage = _staged(subject, owner_of)

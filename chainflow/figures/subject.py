@@ -66,6 +66,9 @@ class Subject(Protocol):
     def summary(self, items: Mapping[str, Item], flows: Sequence[Flow], notes: Sequence[TxNote]) -> str:
         """Return the picture as one sentence."""
 
+    def behind(self) -> Sequence[TxNote]:
+        """Return the transactions that a picture without any rests on."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSubject:
@@ -128,6 +131,10 @@ class LedgerSubject:
         if not notes:
             return "Nothing to draw: this ledger holds no transaction."
         return beside.ledger_summary(items, flows, notes, self.chain)
+
+    def behind(self) -> Sequence[TxNote]:
+        """Return nothing: all that a ledger holds is in its picture."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +202,12 @@ class TraceSubject:
 
     def summary(self, items: Mapping[str, Item], flows: Sequence[Flow], notes: Sequence[TxNote]) -> str:
         """Return where most of it ended."""
-        return beside.trace_summary(self.trace, items, notes)
+        return beside.trace_summary(self.trace, items, notes, self.ledger)
+
+    def behind(self) -> Sequence[TxNote]:
+        """Return the transactions of the seeds and the disputed ones at which it stopped."""
+        if self.ledger is None:
+            return ()
+        made = [seed.txid for seed, _ in self.seeds()]
+        stopped = beside.disputed_next(self.trace, self.ledger)
+        return tuple(beside.ledger_notes(self.ledger, dict.fromkeys([*made, *stopped]), None).values())

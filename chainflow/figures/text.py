@@ -129,7 +129,7 @@ def day(seconds: int | None) -> str:
     '8 May 2021'
     """
     if seconds is None:
-        return "unconfirmed"
+        return "time not known"
     time = datetime.fromtimestamp(seconds, tz=UTC)
     return f"{time.day} {_MONTHS[time.month - 1]} {time.year}"
 

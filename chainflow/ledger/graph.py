@@ -9,6 +9,7 @@ evidence: use `trace` for a declared rule.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -108,6 +109,11 @@ def address_graph(ledger: Ledger, owners: Owners | None = None) -> nx.MultiDiGra
     `time`. Edges into an address add up to what the transactions held here pay it; a payment to oneself
     is a loop.
 
+    Of account chains, every transfer that moved something is an edge (key `txid:kind:place:number`):
+    `value_raw` (exact integer), `chain`, `contract` (None: the chain's own coin), `token_id`, `kind`, `txid`,
+    `height`, `time`, `marks`; their nodes have no sums, for they hold several assets. Fees have no payee and
+    are no edges; "coinbase" pays what was made from nothing.
+
     Examples
     --------
     >>> from chainflow import samples
@@ -134,7 +140,18 @@ def address_graph(ledger: Ledger, owners: Owners | None = None) -> nx.MultiDiGra
             graph.add_edge(
                 payer, payee, key=txid, value_sat=value, txid=txid, height=heights[tx], time=times[tx]
             )
+    _add_account_transfers(graph, ledger)
     return graph
+
+
+def _add_account_transfers(graph: nx.MultiDiGraph[str], ledger: Ledger) -> None:
+    names = ("chain", "txid", "kind", "place", "number", "contract", "token_id", "sender", "recipient")
+    for row in ledger.transfers.select([*names, "value_raw", "marks", "height", "time"]).to_pylist():
+        value = int(row.pop("value_raw"))
+        payer, payee = row.pop("sender") or COINBASE, row.pop("recipient")
+        key = f"{row['txid']}:{row['kind']}:{row.pop('place')}:{row.pop('number')}"
+        if payee is not None and value:
+            graph.add_edge(payer, payee, key=key, value_raw=value, **row)
 
 
 def cluster_graph(ledger: Ledger, owners: Owners) -> nx.DiGraph[str]:
@@ -142,10 +159,11 @@ def cluster_graph(ledger: Ledger, owners: Owners) -> nx.DiGraph[str]:
 
     Node (cluster name): `addresses` (sorted list), `received_sat`, `spent_sat`.
     Edge: `value_sat`, `txids` (in spending order), `first` and `last` (block time, None: unconfirmed).
-    Payments inside a cluster are a loop.
+    Payments inside a cluster are a loop. Transfers of account chains are left out: see `address_graph`.
     """
     graph: nx.DiGraph[str] = nx.DiGraph()
-    for label, node in address_graph(ledger).nodes(data=True):
+    of_outputs = replace(ledger, transfers=ledger.transfers.slice(0, 0))  # no rule groups accounts
+    for label, node in address_graph(of_outputs).nodes(data=True):
         name = label if label in (COINBASE, NOT_IN_EVIDENCE) else owners.of(label)
         if name not in graph:
             graph.add_node(name, addresses=[], received_sat=0, spent_sat=0)

@@ -2,14 +2,17 @@
 
 ::
 
-    {"format": "chainflow-ledger", "version": 1, "title": "…", "about": "…", "digest": "…",
+    {"format": "chainflow-ledger", "version": 2, "title": "…", "about": "…", "digest": "…",
      "transactions": [{"chain": "btc", "txid": "…", "raw": "0200…", "height": 682599, "block_hash": "…",
-                       "time": 1620493977, "position": null, "prevouts": [[6214763877, "0014…"], …]}],
+                       "time": 1620493977, "position": null, "is_confirmed": true,
+                       "prevouts": [[6214763877, "0014…"], …]}],
      "unspent":  [["btc", txid, vout, as_of_height], …],
      "spent":    [["btc", txid, vout, spending_txid, vin], …],
+     "transfers": [row, …], "tokens": [row, …], "proofs": [row, …], "headers": [row, …],
      "coverage": [row, …], "evidence": [row, …], "disputes": [row, …], "tip": height}
 
 Rows are in the order of the columns in `chainflow.schema`. `tip` is there only where the ledger has one.
+What rested on a whole block or on somebody's own node is at level 2 when it is read again.
 """
 
 from __future__ import annotations
@@ -17,11 +20,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+
+import pyarrow as pa
 
 from chainflow import schema, wire
 from chainflow.errors import BadBytes, LedgerFileRejected
@@ -30,6 +37,8 @@ from chainflow.ledger.ledger import Ledger
 from chainflow.model import (
     Evidence,
     Fact,
+    HeaderRecord,
+    InclusionRecord,
     InputRecord,
     Outpoint,
     OutputRecord,
@@ -37,6 +46,7 @@ from chainflow.model import (
     SpendRecord,
     SpendState,
     Tip,
+    TransferKind,
     TxRecord,
     canonical_json,
 )
@@ -45,6 +55,9 @@ from chainflow.writing import write_whole
 __all__ = ["read", "write"]
 
 FORMAT = "chainflow-ledger"
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, BadBytes)
+_DIGITS = re.compile("0|[1-9][0-9]{0,77}")
 
 
 def read(path: str | os.PathLike[str]) -> Ledger:
@@ -66,7 +79,7 @@ def read(path: str | os.PathLike[str]) -> Ledger:
                 hint="write it again with this version of chainflow",
             )
         ledger = _ledger(content, place.name, hashlib.sha256(body).hexdigest())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadBytes) as error:
+    except _MALFORMED as error:
         raise LedgerFileRejected(
             f"{place.name} is not a ledger file: {type(error).__name__} {error}",
             hint="nothing of it was used",
@@ -111,6 +124,10 @@ def write(ledger: Ledger, path: str | os.PathLike[str], *, title: str = "", abou
             for row in outputs
             if row["spent_by"] is not None and (row["chain"], row["spent_by"]) not in held
         ],
+        **{
+            name: [_seconds(row) for row in getattr(ledger, name).to_pylist()]
+            for name in ("transfers", "tokens", "proofs", "headers")
+        },
         "coverage": [list(row.values()) for row in ledger.coverage_table.to_pylist()],
         "evidence": [_seconds(row) for row in ledger.evidence.to_pylist()],
         "disputes": [list(row.values()) for row in ledger.disputes.to_pylist()],
@@ -138,7 +155,8 @@ def _tx_entry(tx: Mapping[str, Any], spent: Mapping[int, Mapping[str, Any]]) -> 
     prevouts = [
         [spent[vin]["value_sat"], spent[vin]["script"]] if vin in spent else None for vin in range(count)
     ]
-    entry = {name: tx[name] for name in ("chain", "txid", "height", "position", "block_hash")}
+    names = ("chain", "txid", "height", "position", "block_hash", "is_confirmed")
+    entry = {name: tx[name] for name in names}
     time = None if tx["time"] is None else int(tx["time"].timestamp())
     return {**entry, "time": time, "raw": tx["raw"].hex(), "prevouts": prevouts}
 
@@ -150,13 +168,33 @@ def _ledger(content: Mapping[str, Any], name: str, sha256: str) -> Ledger:
     coverage = schema.rows_to_table([tuple(row) for row in content["coverage"]], schema.COVERAGE)
     disputes = schema.rows_to_table([tuple(row) for row in content["disputes"]], schema.DISPUTES)
     stated = schema.rows_to_table([tuple(row) for row in content["evidence"]], schema.EVIDENCE)
+    tables = {name: _table(content[name], name) for name in ("transfers", "tokens")}
     return dataclasses.replace(
         ledger,
+        **tables,
         coverage_table=coverage,
         disputes=disputes,
         evidence=stated if stated.num_rows else ledger.evidence,
-        tip=content.get("tip"),
+        tip=None if (tip := content.get("tip")) is None else operator.index(tip),
     )
+
+
+def _table(rows: list[list[Any]], name: str) -> pa.Table:
+    """Return rows of a file as a table; what was proved elsewhere is hearsay when it comes from a file."""
+    names = schema.TABLES[name].names
+    given = [dict(zip(names, row, strict=True)) | ({"level": 0} if "level" in names else {}) for row in rows]
+    for row in given if name == "transfers" else ():
+        _check_transfer(row)
+    return schema.rows_to_table([tuple(row.values()) for row in given], schema.TABLES[name])
+
+
+def _check_transfer(row: Mapping[str, Any]) -> None:
+    """Refuse amounts that are no whole numbers, and a failure that moved something."""
+    TransferKind(row["kind"])
+    moved, stated, number = row["value_raw"], row["stated_raw"], row["token_id"]
+    digits = [moved, stated, "0" if number is None else number]
+    if not all(map(_DIGITS.fullmatch, digits)) or moved != ("0" if row["ok"] is False else stated):
+        raise ValueError(f"a transfer of {moved} base units, {stated} stated, in {row['txid']}")
 
 
 def _facts(content: Mapping[str, Any]) -> Iterator[Fact]:
@@ -167,7 +205,12 @@ def _facts(content: Mapping[str, Any]) -> Iterator[Fact]:
             chain=entry["chain"],
             txid=entry["txid"],
             block=(entry["height"], entry["block_hash"], entry["time"], entry["position"]),
+            is_placed=entry["is_confirmed"] is not None,
         )
+    for chain, txid, height, position, branch in content["proofs"]:
+        yield InclusionRecord(chain, txid, height, position, tuple(branch.split()))
+    for chain, _, height, raw in content["headers"]:
+        yield HeaderRecord(chain, height, raw)
     # those as of an unknown height first: a tip holds for all that follows
     for chain, txid, vout, as_of in sorted(content["unspent"], key=lambda row: row[3] is not None):
         if as_of is not None:
@@ -184,6 +227,7 @@ def record_of(
     chain: str,
     txid: str = "",
     block: tuple[int | None, str | None, int | None, int | None] = (None, None, None, None),
+    is_placed: bool = True,
 ) -> TxRecord:
     """Return the record of a serialised transaction whose spent outputs are `prevouts`, in input order.
 
@@ -220,4 +264,5 @@ def record_of(
         time=time,
         position=position,
         raw=raw,
+        is_placed=is_placed,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,8 +19,14 @@ from chainflow import units
 from chainflow.attribution import Exposure
 from chainflow.clustering import Clustering, Explanation
 from chainflow.figures import Figure
+from chainflow.figures.text import counted
 from chainflow.ledger import Ledger
+from chainflow.ledger.coverage import HISTORY
+from chainflow.ledger.ledger import LEVELS
 from chainflow.model import EndReason
+from chainflow.report.accounts import moved_by_asset, transfer_rows
+from chainflow.report.disputes import Statements, dispute_rows, stated_txs
+from chainflow.report.evidence import Entry, log_names, named_only
 from chainflow.tags import Tag, Tags
 from chainflow.tracing import Trace
 from chainflow.version import __version__
@@ -60,10 +66,10 @@ class Grouping:
 class Material:
     """Everything that the page prints.
 
-    `replies` are (log number, UTC time, host, URL, sha256); `rejected` the same with the reason instead
-    of the sha256; `steps` are (log number, UTC time, kind, what); `notes` (log number, UTC time, text);
-    `disclosures` (host, subject, UTC time, requests); `lost` are (log number, why) of recorded steps that
-    cannot be made again here; `head` is the log's last entry before the report.
+    `replies` are what came and was used, `rejected` what was refused or did not come; `statements` are all
+    that replies state of what is in dispute; `steps` are (log number, UTC time, kind, what); `notes` (log
+    number, UTC time, text); `disclosures` (host, subject, UTC time, requests); `lost` are (log number,
+    why) of recorded steps that cannot be made again here; `head` is the log's last entry before the report.
     """
 
     question: str
@@ -73,12 +79,13 @@ class Material:
     studies: Sequence[Study]
     lost: Sequence[tuple[int, str]]
     notes: Sequence[tuple[Any, ...]]
-    replies: Sequence[tuple[Any, ...]]
-    rejected: Sequence[tuple[Any, ...]]
+    replies: Sequence[Entry]
+    rejected: Sequence[Entry]
     disclosures: Sequence[tuple[Any, ...]]
     steps: Sequence[tuple[Any, ...]]
     head: tuple[int, str]
     case_name: str
+    statements: Statements = ()
 
 
 def render_page(material: Material, *, title: str = "") -> bytes:
@@ -96,13 +103,28 @@ def render_page(material: Material, *, title: str = "") -> bytes:
     environment.filters["utc"] = _utc
     environment.filters["known"] = lambda value: "unknown" if _missing(value) else value
     environment.tests["missing"] = _missing
+    environment.globals["counted"] = counted
     declared, annex = _by_policy(material.studies)
+    transfers = list(transfer_rows(material.ledger, MOST_ROWS))
+    names = log_names(material.ledger)
     text = environment.get_template("report.html").render(
         title=title or "Transaction-flow report",
         m=material,
         declared=declared,
         annex=annex,
         proved=_proved(material.ledger),
+        levels=LEVELS,
+        when=_when(material.ledger),
+        moved=moved_by_asset(material.ledger),
+        is_account_only=_is_account_only(material),
+        transfers=transfers,
+        disputes=list(dispute_rows(material.ledger, material.statements)),
+        in_part=_in_part(material.ledger),
+        stated=stated_txs(material.ledger, material.statements),
+        by=lambda chain, txid: names.get((chain, txid), ((), "no reply"))[1],
+        replies=list(_shown_replies(material, names, transfers)),
+        files=[entry for entry in material.replies if entry.is_file],
+        named_by={seq: count for (seq, _), count in named_only(material.ledger).items()},
         on_the_way=_tagged_on_the_way,
         parameters=lambda study: _parameters(study.trace, material.tags),
         is_conserving=lambda study: EndReason.POISON.value not in study.trace.balance,
@@ -117,6 +139,30 @@ def render_page(material: Material, *, title: str = "") -> bytes:
     return text.encode()
 
 
+def _is_account_only(material: Material) -> bool:
+    """Return whether there is nothing that could be traced or clustered, and nothing of the kind was done."""
+    ledger, done = material.ledger, (*material.studies, *material.clusterings, *material.lost)
+    return bool(ledger.transfers.num_rows) and not ledger.txs.num_rows and not done
+
+
+def _in_part(ledger: Ledger) -> set[tuple[str, str]]:
+    """Return the transactions of which something is in dispute that no total depends on."""
+    columns = (ledger.disputes[name].to_pylist() for name in ("chain", "txid"))
+    return set(zip(*columns, strict=True)) - ledger.disputed
+
+
+def _shown_replies(
+    material: Material, names: dict[tuple[str, str], tuple[tuple[int, ...], str]], transfers: Sequence[Any]
+) -> Iterator[Entry]:
+    """Yield the first replies, all files, and all that the rows of the annex name."""
+    txs = material.ledger.txs.slice(0, MOST_ROWS).select(["chain", "txid"]).to_pylist()
+    shown = [(row["chain"], row["txid"]) for row in (*txs, *transfers)]
+    cited = {seq for key in shown for seq in names.get(key, ((), ""))[0]}
+    for number, entry in enumerate(material.replies):
+        if number < MOST_ROWS or entry.seq in cited or entry.is_file:
+            yield entry
+
+
 def _missing(value: object) -> bool:
     # pandas hands out its own NA for a null cell; NA and NaN are the values that do not equal themselves
     return value is None or str(value) in ("<NA>", "NaT", "nan")
@@ -124,6 +170,21 @@ def _missing(value: object) -> bool:
 
 def _utc(time: datetime | None) -> str:
     return units.format_time(None if time is None or _missing(time) else int(time.timestamp()))
+
+
+def _when(ledger: Ledger) -> Callable[[str, str, datetime | None], str]:
+    """Return a function of (chain, txid, time) that says why there is no time, where there is none."""
+    columns = (ledger.txs[name].to_pylist() for name in ("chain", "txid", "is_confirmed"))
+    confirmed = {(chain, txid): state for chain, txid, state in zip(*columns, strict=True)}
+
+    def when(chain: str, txid: str, time: datetime | None) -> str:
+        if not _missing(time):
+            return _utc(time)
+        if (chain, txid) not in confirmed:
+            return "not in evidence"
+        return "unconfirmed" if confirmed[chain, txid] is False else _utc(None)
+
+    return when
 
 
 def _by_policy(studies: Sequence[Study]) -> tuple[list[Study], list[Study]]:
@@ -174,6 +235,7 @@ def _commands(material: Material, title: str) -> Iterator[str]:
     """Yield the shell commands that make the page's figures again and change nothing in the case."""
     case = shlex.quote(material.case_name)
     yield f"chainflow verify {case} --head {material.head[1]}"
+    yield f"chainflow evidence {case}"
     for study in material.studies:
         chosen = study.trace.recipe.parameters
         is_plain = chosen["coinjoins"] is None and chosen["stop"] in ([], material.tags.services.digest)
@@ -192,7 +254,7 @@ def _commands(material: Material, title: str) -> Iterator[str]:
 
 def _tags_used(material: Material) -> list[Tag]:
     """Return the tags on addresses that are in evidence."""
-    known = set(material.ledger.index.labels)
+    known = {*material.ledger.index.labels, *material.ledger.accounts}
     return [tag for tag in material.tags if tag.address in known]
 
 
@@ -210,23 +272,64 @@ def _unknown(material: Material, declared: Sequence[Study]) -> Iterator[str]:
     ledger = material.ledger
     for row in ledger.coverage.itertuples():
         if row.state != "complete":
-            yield f"The history of {row.address} is partial: {row.reason}."
+            which = "" if row.list == HISTORY else f" (list “{row.list}”)"
+            yield f"The history of {row.address}{which} is {row.state}: {row.reason}, says {row.source}."
     states = ledger.outputs["spend_state"].to_pylist()
     if unknown := states.count("unknown"):
         yield (
             f"Of {unknown:,} of {len(states):,} outputs no source has told whether they are spent; "
             "they are called neither spent nor unspent."
         )
+    yield from _unknown_transfers(ledger)
     yield from (_lost_sight(study) for study in declared if EndReason.UNKNOWN.value in study.trace.balance)
     yield from (f"Step {seq} of the log cannot be made again here: {why}." for seq, why in material.lost)
-    if ledger.disputes.num_rows:
-        yield f"{ledger.disputes.num_rows:,} statements contradict another one; see Disputes."
-    if material.rejected:
-        yield f"{len(material.rejected):,} replies were refused or did not come; see Evidence."
+    yield from _unused(material)
+    if count := ledger.disputes.num_rows:
+        verb = "contradicts" if count == 1 else "contradict"
+        yield f"{counted(count, 'statement')} {verb} another one; see Disputes in section 1."
+    if count := len(ledger.disputed):
+        left = "it is" if count == 1 else "they are"
+        yield (
+            f"Of {counted(count, 'transaction')} sources state different things: {left} left out of every total."
+        )
     done, total = ledger.verified
     if done < total:
-        yield f"Of {total - done:,} of {total:,} transactions the bytes are not held: they are hearsay."
+        yield f"Of {total - done:,} of {counted(total, 'transaction')} the bytes are not held: hearsay."
     yield "Who controls an address is not on the chain: clusters are inferred, tags are asserted."
+
+
+def _unused(material: Material) -> Iterator[str]:
+    """Yield what came and was not used, or was named and did not come."""
+    for (seq, url), count in named_only(material.ledger).items():
+        verb = "is" if count == 1 else "are"
+        yield (
+            f"{counted(count, 'transaction')} {verb} named by {url} (log entry {seq}) and not held: fetch "
+            f"{'it' if count == 1 else 'them'}."
+        )
+    for entry in material.replies:
+        if entry.rejected:
+            verb = "was" if entry.rejected == 1 else "were"
+            yield f"{counted(entry.rejected, 'row')} of {entry.url} (log entry {entry.seq}) {verb} not used."
+    if count := len(material.rejected):
+        replies = "1 reply was" if count == 1 else f"{count:,} replies were"
+        yield f"{replies} refused or did not come; see the end of section 8."
+
+
+def _unknown_transfers(ledger: Ledger) -> Iterator[str]:
+    """Yield what is not known of transfers on account chains."""
+    total = ledger.transfers.num_rows
+    if untold := ledger.transfers["ok"].null_count:
+        yield (
+            f"Of {untold:,} of {total:,} transfers no source has told whether they succeeded; their amounts are "
+            "counted as stated, and as unknown in balances."
+        )
+    if hearsay := ledger.transfer_levels.get(0, 0):
+        yield f"{hearsay:,} of {total:,} transfers are one source's word: no bytes, no second host."
+    if total:
+        yield (
+            "Accounts hold one balance, not coins: tracing, clustering and drawing them is not in this version. "
+            "What a contract pays inside a transaction no hash commits to."
+        )
 
 
 def _lost_sight(study: Study) -> str:

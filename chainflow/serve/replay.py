@@ -76,6 +76,7 @@ class Replay:
         closed_world: bool = False,
         batched_outspends: bool = True,
     ) -> None:
+        ledger.refuse_accounts("serving")
         if missing := ledger.txs["raw"].null_count:
             raise IncompleteData(
                 f"the bytes of {missing:,} of {len(ledger):,} transactions are not held",

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from chainflow.errors import BadInput
 from chainflow.model import Fact
+from chainflow.networks import EVM
 from chainflow.registry import load, plugins
+from chainflow.sources.adapter import Place
 
 if TYPE_CHECKING:
     from chainflow.sources.http import Reply
+    from chainflow.sources.pace import Rate
 
-__all__ = ["GROUP", "Source", "open_source"]
+__all__ = ["GROUP", "Source", "SourceNames", "default_source", "names_of", "open_source", "open_sources"]
 
 GROUP = "chainflow.sources"
 """The entry-point group in which sources are found, ours like anyone's."""
 
-_NICKNAMES = {"mempool": "esplora:mempool.space"}
+_NICKNAMES = {
+    "mempool": "esplora:mempool.space",
+    "routescan": "etherscan:api.routescan.io",
+}
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A place that can be asked about a UTXO chain; `crawl.fetch` decides what to ask.
+    """A place that can be asked about a chain; `crawl.fetch` decides what to ask.
 
     Making a path and reading a reply are pure: the same call gives the same result for ever, so that an
-    archived reply can be read again without the source. Only `ask` touches the network.
+    archived reply can be read again without the source. Only `ask` touches the network. A path is the text
+    of a question that begins with "/"; `None` (or no path) where this source has no such question.
 
     A reader returns what is stated or raises a `SourceError`: a reply that is wrong in one place is
     refused as a whole. Rows never come without saying whether there are more: `Listing.complete`.
+    Every HTTP source here is made on `chainflow.sources.adapter.HttpSource`; `chainflow.testing` holds the
+    tests that any source must pass.
 
     Attributes
     ----------
@@ -40,6 +49,12 @@ class Source(Protocol):
         Who learns what is asked.
     chain : str
         The chain it speaks of.
+    lists : tuple of str
+        The lists that together make up the history of an address: `("",)` where there is one.
+    most_txids, most_spends : int
+        How many transactions one call of `tx_paths` and `outspends_path` may name.
+    states_prevouts : bool
+        Whether its transactions come with the outputs that they spend.
     """
 
     @property
@@ -50,21 +65,43 @@ class Source(Protocol):
     def host(self) -> str: ...
     @property
     def chain(self) -> str: ...
+    @property
+    def lists(self) -> tuple[str, ...]: ...
+    @property
+    def most_txids(self) -> int: ...
+    @property
+    def most_spends(self) -> int: ...
+    @property
+    def states_prevouts(self) -> bool: ...
 
-    def tip_path(self) -> str:
+    def tip_path(self) -> str | None:
         """Return the path that asks for the newest block's height (`Tip`)."""
 
-    def address_path(self, address: str) -> str:
+    def address_path(self, address: str) -> str | None:
         """Return the path that asks how many transactions an address has (`AddressClaim`)."""
 
-    def history_path(self, address: str, after: str = "") -> str:
-        """Return the path of a history page: the newest, or the one after the txid (`Listing`)."""
+    def history_path(self, address: str, after: str = "", *, which: str = "") -> str | None:
+        """Return the path of a page of a list: the first, or the one at a cursor (`Listing.next`)."""
 
-    def tx_path(self, txid: str) -> str:
-        """Return the path that asks for one transaction (`TxRecord`)."""
+    def tx_paths(self, txids: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths that together ask for these transactions (`TxRecord`, `TransferRecord`)."""
 
-    def outspends_path(self, txids: Sequence[str]) -> str:
+    def outspends_path(self, txids: Sequence[str]) -> str | None:
         """Return the path that asks what spent the outputs of these transactions (`SpendRecord`s)."""
+
+    def proof_paths(self, places: Sequence[Place]) -> tuple[str, ...]:
+        """Return the paths that together ask for merkle branches and the headers they lead to."""
+
+    def header_paths(self, first: int, last: int, first_hash: str = "") -> tuple[str, ...]:
+        """Return the paths that ask for the headers from `first` to `last` (`HeaderRecord`s, lowest first).
+
+        All of them, or as many as can be named yet: where headers are asked for by hash, the first page, from
+        `first_hash`, the block at `first`. A page that is shorter than asked for must be refused by `read`
+        (`BadResponse`): the chain may not be so long yet. None where a source gives only single headers.
+        """
+
+    def block_paths(self, height: int, block_hash: str = "") -> tuple[str, ...]:
+        """Return the paths that ask for a block, or for its hash first (`BlockHash`) where that is needed."""
 
     def subject_of(self, path: str) -> str:
         """Return the address or txids that the host learns from a path, "" for none."""
@@ -83,7 +120,13 @@ class Source(Protocol):
         """Let go of connections."""
 
 
-def open_source(spec: str | Source, *, chain: str | None = None, proxy: str | None = None) -> Source:
+def open_source(
+    spec: str | Source,
+    *,
+    chain: str | None = None,
+    proxy: str | None = None,
+    rates: Mapping[str, Rate] | None = None,
+) -> Source:
     """Return the source that a user's word names; nothing is asked yet.
 
     Parameters
@@ -96,6 +139,8 @@ def open_source(spec: str | Source, *, chain: str | None = None, proxy: str | No
         Where the word does not tell, `btc`.
     proxy : str, optional
         Such as `socks5h://127.0.0.1:9050`.
+    rates : mapping, optional
+        Host → how fast it may be asked, in place of what `chainflow.sources.pace` says.
 
     Raises
     ------
@@ -121,10 +166,61 @@ def open_source(spec: str | Source, *, chain: str | None = None, proxy: str | No
             f"no source is called {shown!r}", hint=f"there are: {names}; with a URL, esplora:https://…"
         )
     make = cast("Callable[..., Source]", load(GROUP, family))
-    return make(place, chain=chain, proxy=proxy) if place else make(chain=chain, proxy=proxy)
+    options: dict[str, Any] = {"chain": chain, "proxy": proxy} | ({"rates": rates} if rates else {})
+    return make(place, **options) if place else make(**options)
 
 
-def _ready(source: Source, *, chain: str | None, proxy: str | None) -> Source:
+SourceNames = str | Source | Sequence[str | Source]
+"""What a user writes for where to ask: one word or object, or several."""
+
+
+def default_source(chain: str | None, seeds: Iterable[object] = ()) -> str:
+    """Return the family that is asked where nobody named one: a public explorer of the chain.
+
+    Examples
+    --------
+    >>> default_source("tron"), default_source(None, ["0x" + "0" * 40]), default_source("doge")
+    ('trongrid', 'blockscout', 'blockbook')
+    """
+    is_evm = chain is None and any(str(seed).lower().startswith("0x") for seed in seeds)
+    if chain in EVM or is_evm:
+        return "blockscout"
+    return {"tron": "trongrid"}.get(chain or "", "blockbook" if chain in _BLOCKBOOKS else "esplora")
+
+
+_BLOCKBOOKS = ("doge", "bch", "dash", "zec")
+"""Chains of which no public Esplora is known."""
+
+
+def names_of(specs: SourceNames) -> list[str | Source]:
+    """Return what a user names, as a list."""
+    return [specs] if isinstance(specs, str) or not isinstance(specs, Sequence) else list(specs)
+
+
+def open_sources(
+    specs: SourceNames,
+    *,
+    chain: str | None = None,
+    proxy: str | None = None,
+    rates: Mapping[str, Rate] | None = None,
+) -> tuple[Source, ...]:
+    """Return the sources that a user names, in the order given; `chain` fills in where a word tells none.
+
+    Raises
+    ------
+    BadInput, HostNotAllowed
+        As for `open_source`, and if none is named.
+    """
+    listed = names_of(specs)
+    if not listed:
+        raise BadInput("no source is named", hint="there are: " + ", ".join(sorted(plugins(GROUP))))
+    return tuple(
+        open_source(spec, chain=chain, proxy=proxy, rates=rates) if isinstance(spec, str) else _ready(spec)
+        for spec in listed
+    )
+
+
+def _ready(source: Source, *, chain: str | None = None, proxy: str | None = None) -> Source:
     """Return a source that was made elsewhere, if it is one and nothing is asked of it afterwards."""
     if not isinstance(source, Source):
         raise BadInput(

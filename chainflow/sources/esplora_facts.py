@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from chainflow.addresses import address_of, decode, is_address, script_type
-from chainflow.errors import BadBytes, BadInput, BadResponse, NotFound, ProofFailed, SchemaMismatch
+from chainflow.addresses import decode
+from chainflow.errors import BadBytes, BadResponse, NotFound, ProofFailed, SchemaMismatch
 from chainflow.model import (
     AddressClaim,
+    BlockHash,
     Fact,
+    HeaderRecord,
+    InclusionRecord,
     InputRecord,
     Listing,
     Outpoint,
@@ -23,19 +26,18 @@ from chainflow.model import (
     Tip,
     TxRecord,
 )
-from chainflow.sources.strict import Field, excerpt, loads_strict
+from chainflow.sources.mined import block_records
+from chainflow.sources.routes import HASH, TXID, Routes, answer_to
+from chainflow.sources.strict import REJECTED, Field, excerpt
+from chainflow.sources.utxo import MAX_COUNT, U32, check_asked, check_own_name, check_spends, scripts_of
 from chainflow.units import max_money_sat
-from chainflow.wire import Transaction, transaction_from_esplora
+from chainflow.wire import Transaction, parse_block, parse_header, transaction_from_esplora
 
 __all__ = ["PAGE", "facts", "subject_of"]
 
 PAGE = 25
 """Confirmed transactions on a full page of an address's history."""
 
-_U32 = 2**32 - 1
-_MAX_COUNT = 10**12
-_REJECTED = "the page was rejected as a whole, nothing of it was used; ask another source"
-_TXID = "([0-9a-f]{64})"
 _TOO_MANY = re.compile(r"too (many|long|large)", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"not found", re.IGNORECASE)
 
@@ -85,23 +87,11 @@ def facts(chain: str, path: str, status: int, body: bytes) -> tuple[Fact, ...]:
     >>> facts("btc", "/blocks/tip/height", 200, b"698767")
     (Tip(chain='btc', height=698767),)
     """
-    read, asked = _route(path)
-    what = f"The answer to {path if len(path) < 150 else path[:149] + '…'}"
+    read, asked = _ROUTES.of(path)
+    what = answer_to(path)
     if status != 200:
         return _declined(chain, asked if read is _history else (), what, status, body)
     return tuple(read(chain, asked, what, body))
-
-
-def subject_of(path: str) -> str:
-    """Return the address or txid (several: with commas) that the host learns from `path`; "" for the tip.
-
-    Examples
-    --------
-    >>> subject_of("/address/1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa/txs")
-    '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa'
-    """
-    _, asked = _route(path)
-    return asked[0] if asked else ""
 
 
 def _declined(chain: str, history: Sequence[str], what: str, status: int, body: bytes) -> tuple[Fact, ...]:
@@ -129,38 +119,38 @@ def _tip(chain: str, _asked: Sequence[str], what: str, body: bytes) -> list[Fact
 
 def _claim(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
     (address,) = asked
-    stats = Field(loads_strict(body, what=what), what)
+    stats = Field.parse(body, what)
     stated = stats["address"].text()
     if stated != address:
         other = excerpt(stated.encode(), limit=100)
-        raise ProofFailed(f"{what} is about another address ({other})", hint=_REJECTED)
-    confirmed = stats["chain_stats"]["tx_count"].integer(0, _MAX_COUNT)
-    unconfirmed = stats["mempool_stats"]["tx_count"].integer(0, _MAX_COUNT)
+        raise ProofFailed(f"{what} is about another address ({other})", hint=REJECTED)
+    confirmed = stats["chain_stats"]["tx_count"].integer(0, MAX_COUNT)
+    unconfirmed = stats["mempool_stats"]["tx_count"].integer(0, MAX_COUNT)
     return [AddressClaim(chain, address, confirmed, unconfirmed)]
 
 
 def _history(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
     address, after = asked
     script = decode(address, chain=chain).script.hex()
-    records = [_transaction(chain, item) for item in Field(loads_strict(body, what=what), what).items()]
+    records = [_transaction(chain, item) for item in Field.parse(body, what).items()]
     txids = tuple(record.txid for record in records)
     repeated = [txid for txid, times in Counter((*txids, after)).items() if times > 1]
     if repeated:
-        raise ProofFailed(f"{what} lists {repeated[0]} again", hint=_REJECTED)
+        raise ProofFailed(f"{what} lists {repeated[0]} again", hint=REJECTED)
     for record in records:
-        if script not in _scripts(record):
-            raise ProofFailed(f"{what} lists {record.txid}, which does not touch it", hint=_REJECTED)
-    confirmed = sum(record.height is not None for record in records)
-    reason = (
-        "" if confirmed < PAGE else f"{confirmed} confirmed transactions on this page, older ones may follow"
-    )
-    return [Listing(chain, address, after, txids, complete=not reason, reason=reason), *records]
+        if script not in scripts_of(record):
+            raise ProofFailed(f"{what} lists {record.txid}, which does not touch it", hint=REJECTED)
+    confirmed = [record.txid for record in records if record.height is not None]
+    is_last = len(confirmed) < PAGE
+    reason = "" if is_last else f"{len(confirmed)} confirmed transactions on this page, older ones may follow"
+    following = confirmed[-1] if confirmed else ""  # also of the last page: the count may say otherwise
+    page = Listing(chain, address, after, txids, complete=is_last, reason=reason, next=following)
+    return [page, *records]
 
 
 def _one_transaction(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
-    record = _transaction(chain, Field(loads_strict(body, what=what), what))
-    if record.txid != asked[0]:
-        raise ProofFailed(f"{what} is another transaction, {record.txid}", hint=_REJECTED)
+    record = _transaction(chain, Field.parse(body, what))
+    check_asked(what, record.txid, asked[0])
     return [record]
 
 
@@ -172,11 +162,11 @@ def _transaction(chain: str, tx: Field) -> TxRecord:
         built = transaction_from_esplora(tx.value)
     except BadBytes as error:
         where = f"{tx.path}." if tx.path else ""
-        raise SchemaMismatch(f"{tx.what}: field {where}{error.message}", hint=_REJECTED) from None
+        raise SchemaMismatch(f"{tx.what}: field {where}{error.message}", hint=REJECTED) from None
     if built.txid != stated:
         raise ProofFailed(
             f"{tx.what}: the transaction stated as {stated} hashes to {built.txid}; its content was altered",
-            hint=_REJECTED,
+            hint=REJECTED,
         )
     height, block_hash, time = _block(tx["status"])
     record = TxRecord(
@@ -194,7 +184,7 @@ def _transaction(chain: str, tx: Field) -> TxRecord:
     if fee_sat != record.fee_sat:
         raise ProofFailed(
             f"{tx.what}: {stated} states a fee of {fee_sat:,}, but inputs − outputs is {record.fee_sat:,}",
-            hint=_REJECTED,
+            hint=REJECTED,
         )
     return record
 
@@ -219,31 +209,9 @@ def _output(chain: str, output: Field) -> OutputRecord:
     script = output["scriptpubkey"].hexadecimal()
     value_sat = output["value"].integer(0, max_money_sat(chain))
     stated = output.get("scriptpubkey_address")
-    if stated is not None and not _is_name_of(stated.text(), bytes.fromhex(script), chain):
-        others = _chains_of_name(stated.text(), bytes.fromhex(script))
-        wrong_chain = f"; perhaps it speaks of {others[0]}: pass chain={others[0]!r}" if others else ""
-        raise ProofFailed(
-            f"{output.what}: {stated.named} is {excerpt(stated.text().encode(), limit=100)}, "
-            f"but the script's address is {address_of(bytes.fromhex(script), chain)}",
-            hint=_REJECTED + wrong_chain,
-        )
+    if stated is not None and stated.value != "":  # mempool.space writes "" where there is none
+        check_own_name(stated, script, chain)
     return OutputRecord(value_sat, script)
-
-
-def _is_name_of(address: str, script: bytes, chain: str) -> bool:
-    """Return whether a stated address can stand for `script`."""
-    own = address_of(script, chain)
-    if own is not None or not address:  # mempool.space writes "" where there is none
-        return address in ("", own) or chain in _chains_of_name(address, script)
-    # old nodes label bare keys with an address made of the first; a newer explorer may know newer forms
-    return script_type(script) in ("p2pk", "multisig") or not is_address(address, chain=chain)
-
-
-def _chains_of_name(address: str, script: bytes) -> tuple[str, ...]:
-    """Return the chains on which an address names exactly this script."""
-    if not is_address(address):
-        return ()
-    return tuple(other for other in decode(address).chains if decode(address, chain=other).script == script)
 
 
 def _block(status: Field) -> tuple[int | None, str | None, int | None]:
@@ -256,33 +224,30 @@ def _block(status: Field) -> tuple[int | None, str | None, int | None]:
     return (
         status["block_height"].integer(0, 2**31 - 1),
         status["block_hash"].hexadecimal(size=32),
-        status["block_time"].integer(0, _U32),
+        status["block_time"].integer(0, U32),
     )
 
 
-def _scripts(record: TxRecord) -> set[str]:
-    """Return every script that a transaction pays or spends from."""
-    spent = {given.prevout.script for given in record.inputs if given.prevout is not None}
-    return spent | {output.script for output in record.outputs}
-
-
 def _outspends(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
-    answer = Field(loads_strict(body, what=what), what)
+    answer = Field.parse(body, what)
     if not any(answer.items()):
         raise answer.refuse("one entry per output")
-    return _consistent(what, _spends(chain, asked[0], answer))
+    spends = _spends(chain, asked[0], answer)
+    check_spends(what, spends)
+    return [*spends]
 
 
 def _outspends_of_many(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
     """Read mempool's batch: lists in the order asked; an empty one says that it knows no such txid."""
     txids = asked[0].split(",")
-    lists = list(Field(loads_strict(body, what=what), what).items())
+    lists = list(Field.parse(body, what).items())
     if len(lists) != len(txids):
-        raise BadResponse(f"{what} has {len(lists)} lists for {len(txids)} txids", hint=_REJECTED)
+        raise BadResponse(f"{what} has {len(lists)} lists for {len(txids)} txids", hint=REJECTED)
     records = [
         record for txid, spends in zip(txids, lists, strict=True) for record in _spends(chain, txid, spends)
     ]
-    return _consistent(what, records)
+    check_spends(what, records)
+    return [*records]
 
 
 def _spends(chain: str, txid: str, spends: Field) -> list[SpendRecord]:
@@ -291,7 +256,7 @@ def _spends(chain: str, txid: str, spends: Field) -> list[SpendRecord]:
     for vout, entry in enumerate(spends.items()):
         outpoint = Outpoint(txid, vout)
         if entry["spent"].flag():
-            spent_by, spent_vin = entry["txid"].hexadecimal(size=32), entry["vin"].integer(0, _U32)
+            spent_by, spent_vin = entry["txid"].hexadecimal(size=32), entry["vin"].integer(0, U32)
             records.append(SpendRecord(chain, outpoint, spent_by, spent_vin))
             continue
         for name in ("txid", "vin"):
@@ -301,38 +266,64 @@ def _spends(chain: str, txid: str, spends: Field) -> list[SpendRecord]:
     return records
 
 
-def _consistent(what: str, spends: Sequence[SpendRecord]) -> list[Fact]:
-    """Return the statements if each input spends one output, and no transaction spends itself."""
-    taken: dict[tuple[str, int | None], Outpoint] = {}
-    for spend in spends:
-        if spend.spent_by is None:
-            continue
-        earlier = taken.setdefault((spend.spent_by, spend.spent_vin), spend.outpoint)
-        if earlier != spend.outpoint or spend.spent_by == spend.outpoint.txid:
-            raise ProofFailed(
-                f"{what}: {spend.outpoint} cannot be spent by input {spend.spent_vin} of {spend.spent_by}",
-                hint=_REJECTED,
-            )
-    return list(spends)
+def _branch(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
+    """Read a merkle branch; that it leads to a header is checked where both are held."""
+    proof = Field.parse(body, what)
+    branch = tuple(node.hexadecimal(size=32) for node in proof["merkle"].items())
+    height, position = proof["block_height"].integer(0, 2**31 - 1), proof["pos"].integer(0, U32)
+    return [InclusionRecord(chain, asked[0], height, position, branch)]
 
 
-_Reader = Callable[[str, Sequence[str], str, bytes], list[Fact]]
+def _header(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
+    raw = _hexadecimal(what, body)
+    try:
+        header = parse_header(bytes.fromhex(raw))
+    except BadBytes as error:
+        raise BadResponse(f"{what}: {error.message}", hint=REJECTED) from None
+    if header.hash != asked[0]:
+        raise ProofFailed(f"{what} is the header of another block, {header.hash}", hint=REJECTED)
+    return [HeaderRecord(chain, None, raw)]
 
-_ROUTES: tuple[tuple[re.Pattern[str], _Reader], ...] = (
-    (re.compile(r"/blocks/tip/height"), _tip),
-    (re.compile(r"/address/([0-9A-Za-z]+)"), _claim),
-    (re.compile(rf"/address/([0-9A-Za-z]+)/txs(?:/chain/{_TXID})?"), _history),
-    (re.compile(rf"/tx/{_TXID}"), _one_transaction),
-    (re.compile(rf"/tx/{_TXID}/outspends"), _outspends),
-    (re.compile(r"/txs/outspends\?txids=([0-9a-f]{64}(?:,[0-9a-f]{64})*)"), _outspends_of_many),
+
+def _raw_block(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
+    try:
+        block = parse_block(body)
+    except BadBytes as error:
+        raise BadResponse(f"{what}: {error.message}", hint=REJECTED) from None
+    if block.header.hash != asked[0]:
+        raise ProofFailed(f"{what} is another block, {block.header.hash}", hint=REJECTED)
+    unknown = [None] * len(block.transactions)
+    return [*block_records(chain, block, int(asked[1]), unknown, what=what)]
+
+
+def _block_hash(chain: str, asked: Sequence[str], what: str, body: bytes) -> list[Fact]:
+    found = _hexadecimal(what, body)
+    if len(found) != 64:
+        raise BadResponse(f"{what} is not a block hash (starts with {excerpt(body)})", hint=REJECTED)
+    return [BlockHash(chain, int(asked[0]), found)]
+
+
+def _hexadecimal(what: str, body: bytes) -> str:
+    """Return a body that is nothing but hex: a server's notice of its limit is not."""
+    text = body.strip().decode("ascii", "replace")
+    if not re.fullmatch("([0-9a-f]{2})+", text):
+        raise BadResponse(f"{what} is not hex (starts with {excerpt(body)})", hint=REJECTED)
+    return text
+
+
+_ROUTES = Routes(
+    "Esplora",
+    {
+        r"/blocks/tip/height": _tip,
+        r"/address/(?P<subject>[0-9A-Za-z]+)": _claim,
+        rf"/address/(?P<subject>[0-9A-Za-z]+)/txs(?:/chain/({HASH}))?": _history,
+        rf"/tx/{TXID}": _one_transaction,
+        rf"/tx/{TXID}/outspends": _outspends,
+        rf"/tx/{TXID}/merkle-proof": _branch,
+        rf"/block/({HASH})/header": _header,
+        rf"/block/({HASH})/raw\?height=([0-9]{{1,9}})": _raw_block,
+        r"/block-height/([0-9]{1,9})": _block_hash,
+        rf"/txs/outspends\?txids=(?P<subject>{HASH}(?:,{HASH})*)": _outspends_of_many,
+    },
 )
-
-
-def _route(path: str) -> tuple[_Reader, tuple[str, ...]]:
-    """Return who reads the answers to `path`, and what the path asks for."""
-    for pattern, read in _ROUTES:
-        if (found := pattern.fullmatch(path)) is not None:
-            return read, found.groups("")
-    raise BadInput(
-        f"not a path of the Esplora family: {path[:150]!r}", hint="make paths with Esplora.…_path()"
-    )
+subject_of = _ROUTES.subject_of

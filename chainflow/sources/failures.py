@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
+from chainflow.sources.pace import REFUSED
+
 __all__ = ["reason", "retry_after", "tls_refusal"]
 
 _BROKEN_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -67,7 +69,7 @@ def reason(error: BaseException, timeout: float) -> str:
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "its name does not resolve"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return "connection refused"
+        return REFUSED
     if any(isinstance(cause, (TimeoutError, requests.exceptions.Timeout)) for cause in causes):
         return f"silent for {timeout:g} s"
     if isinstance(error, _DAMAGED):

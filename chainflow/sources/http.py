@@ -11,25 +11,22 @@ import logging
 import re
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
-from typing import Self, TypedDict
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import HTTPBasicAuth
 
 from chainflow.errors import BadInput, BadResponse, RateLimited, RedirectRefused, SourceUnavailable, TLSError
 from chainflow.sources.failures import reason as why_failed
 from chainflow.sources.failures import retry_after, tls_refusal
-from chainflow.sources.pace import RATES, Rate, duration, rate_of
+from chainflow.sources.pace import RATES, AskOptions, Patience, Rate, duration, rate_of
 from chainflow.sources.strict import excerpt
-from chainflow.sources.urls import REDACTED, Endpoint, read_endpoint, redact
-from chainflow.version import __version__
+from chainflow.sources.transport import bare_session, bounded
+from chainflow.sources.urls import REDACTED, read_endpoint, redact
 
 __all__ = ["RATES", "Rate", "Reply", "Session", "SessionOptions", "redact"]
 
@@ -37,14 +34,14 @@ _LOG = logging.getLogger(__name__)
 
 _MAX_BODY = 32 * 2**20
 _MAX_REDIRECTS = 3
+_LONG_SECRET = 12
+"""Letters from which on a secret stands in no answer by chance."""
+
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PATH = re.compile(r"/[\x21-\x22\x24-\x5b\x5d-\x7e]*")
 _DOTS = re.compile(r"/\.{1,2}(?=[/?]|$)")
 
 _Bounds = tuple[float, int, float]
-
-_SENT: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=10_000))
-"""When requests went to which host: one budget for all sessions of this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +71,10 @@ class Reply:
     server_date: str
 
 
-class SessionOptions(TypedDict, total=False):
+class SessionOptions(AskOptions, total=False):
     """The keywords of `Session` besides `proxy`, for adapters that pass them on."""
 
-    rates: Mapping[str, Rate] | None
-    timeout: float
-    tries: int
-    backoff: float
-    longest_wait: float
-    max_bytes: int
-    max_seconds: float
     headers: Mapping[str, str] | None
-    ca_bundle: str | None
-    on_wait: Callable[[str], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +140,13 @@ class Session:
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self._endpoint = read_endpoint(base_url, proxy=proxy)
-        self._http = _requests_session(self._endpoint, proxy, headers or {}, ca_bundle)
-        self._rate = rate_of(self.host, rates or {})
+        self._http = bare_session(self._endpoint, proxy, headers or {}, ca_bundle)
+        rate = rate_of(self.host, rates or {})
         self._bounds: _Bounds = (timeout, max_bytes, max_seconds)
-        self._tries, self._backoff, self._longest_wait = tries, backoff, longest_wait
-        self._on_wait = on_wait or _LOG.info
-        self._secrets = (*(v for v in (headers or {}).values() if len(v) >= 4), *self._endpoint.secrets())
+        self._patience = Patience(self.host, rate, tries, backoff, longest_wait, on_wait or _LOG.info)
+        login = ":".join(self._endpoint.auth or ()).encode()  # as it stands in a request
+        shown = (*(headers or {}).values(), b64encode(login).decode())
+        self._secrets = (*(text for text in shown if len(text) >= 4), *self._endpoint.secrets())
 
     @property
     def host(self) -> str:
@@ -189,46 +178,83 @@ class Session:
         BadResponse
             If the body is larger or slower than allowed.
         """
-        if not _PATH.fullmatch(path) or _DOTS.search(path) or path.startswith("//"):
+        return self._final(path, None)
+
+    def post(self, path: str, payload: bytes, *, to: str = "") -> Reply:
+        """Return the answer to a JSON-RPC payload that only reads; `path` names it in the archive.
+
+        Parameters
+        ----------
+        to : str
+            The path that is posted to, relative to the base URL; "" is the base URL itself.
+
+        Raises
+        ------
+        SourceError
+            As for `get`. Status 500 and 401 are answers here: JSON-RPC reports errors with them.
+        """
+        return replace(self._final(to, payload), path=path)
+
+    def _final(self, path: str, payload: bytes | None) -> Reply:
+        """Ask until an answer is final, or give up.
+
+        Raises
+        ------
+        SourceUnavailable, RateLimited
+            After the last try, or when the server asks for a pause longer than `longest_wait`.
+        TLSError, RedirectRefused
+            At once: nothing was sent to an unknown or another host.
+        BadResponse
+            If the body is larger or slower than allowed.
+        """
+        if payload is not None and not path:
+            pass  # a JSON-RPC server answers at its base URL
+        elif not _PATH.fullmatch(path) or _DOTS.search(path) or path.startswith("//"):
             raise BadInput(f"not a path: {redact(path)[:120]!r}", hint="it begins with / and has no .. parts")
         misses: list[_Miss] = []
         waited = 0.0
         while True:
-            outcome = self._ask(path)
+            outcome = self._ask(path, payload)
             if isinstance(outcome, Reply):
                 return outcome
             misses.append(outcome)
             asked = outcome.retry_after or 0.0
-            if len(misses) >= self._tries or asked > self._longest_wait:
+            if (
+                self._patience.is_over([miss.reason for miss in misses])
+                or asked > self._patience.longest_wait
+            ):
                 raise self._gave_up(misses, waited)
-            pause = min(max(self._backoff * 2 ** (len(misses) - 1), asked), self._longest_wait)
-            self._wait(pause, f"{self.host}: {outcome.reason}; try {len(misses) + 1} of {self._tries}")
-            waited += pause
+            waited += self._patience.before_next(len(misses), outcome.reason, asked=asked)
 
-    def _ask(self, path: str) -> Reply | _Miss:
+    def _ask(self, path: str, payload: bytes | None) -> Reply | _Miss:
         """Send one try, following redirects that stay on the host."""
         url = self._endpoint.url(path)
         for _ in range(_MAX_REDIRECTS + 1):
-            self._pace()
-            response = self._send(url)
+            self._patience.pace()
+            response = self._send(url, payload)
             if isinstance(response, _Miss):
                 return response
             with response:
                 location = response.headers.get("Location")
-                if response.status_code in _REDIRECTS and location is not None:
+                if response.status_code in _REDIRECTS and location is not None and payload is None:
                     url = self._same_origin(url, location)
                     continue
-                return self._read(path, url, response)
+                return self._read(path, url, response, is_call=payload is not None)
         raise RedirectRefused(
             f"{self.host} redirects more than {_MAX_REDIRECTS} times for {redact(path)[:120]}",
             hint="check the base URL of the source",
         )
 
-    def _send(self, url: str) -> requests.Response | _Miss:
+    def _send(self, url: str, payload: bytes | None) -> requests.Response | _Miss:
         """Send one request; secrets in the errors of `requests` never become the context of ours."""
         timeout, _, _ = self._bounds
         try:
-            return self._http.get(url, stream=True, allow_redirects=False, timeout=timeout)
+            if payload is None:
+                return self._http.get(url, stream=True, allow_redirects=False, timeout=timeout)
+            kind = {"Content-Type": "application/json"}
+            return self._http.post(
+                url, payload, headers=kind, stream=True, allow_redirects=False, timeout=timeout
+            )
         except OSError as error:  # every RequestException is one
             refused = tls_refusal(error)
             reason = why_failed(error, timeout)
@@ -239,15 +265,21 @@ class Session:
             hint="check the clock and the address; for your own authority pass ca_bundle=FILE",
         )
 
-    def _read(self, path: str, url: str, response: requests.Response) -> Reply | _Miss:
+    def _read(self, path: str, url: str, response: requests.Response, *, is_call: bool) -> Reply | _Miss:
         """Return the reply with its body, or why this try does not count."""
         status = response.status_code
-        if status in (408, 425, 429) or status >= 500:
+        is_error_of_call = is_call and status == 500  # JSON-RPC's way to say "no such transaction"
+        if status in (408, 425, 429) or (status >= 500 and not is_error_of_call):
             reason = "answers “too many requests” (429)" if status == 429 else f"answers {status}"
             return _Miss(reason, status, retry_after(response.headers))
         body = self._body(response)
         if isinstance(body, _Miss):
             return body
+        if any(secret.encode() in body for secret in self._secrets if len(secret) >= _LONG_SECRET):
+            raise BadResponse(
+                f"an answer of {self.host} repeats the key or login that it was asked with; it was not kept",
+                hint="probably an error page that shows the request; ask again, or another source",
+            )
         shown = self._endpoint.shown_url(path)
         if url != self._endpoint.url(path):  # redirected on the host
             shown = self._hide(redact(url))
@@ -271,7 +303,7 @@ class Session:
         timer.start()
         broken = ""
         try:
-            for part in _bounded(response, max_bytes):
+            for part in bounded(response, max_bytes):
                 parts.append(part)
         except (OSError, ValueError) as error:
             broken = why_failed(error, timeout)
@@ -298,22 +330,6 @@ class Session:
             f"{self.host} redirects to another place ({self._hide(place)}); nothing was sent there",
             hint="if you trust that place, give its URL as the source",
         )
-
-    def _pace(self) -> None:
-        """Wait until the host's budget allows one more request."""
-        if self._rate is None:
-            return
-        sent = _SENT[self.host]
-        budget = f"{self.host}: at most {self._rate.requests} requests in {duration(self._rate.seconds)}"
-        while (seconds := self._rate.pause(sent, time.monotonic())) > 0:
-            self._wait(seconds, budget)
-        sent.append(time.monotonic())
-
-    def _wait(self, seconds: float, why: str) -> None:
-        """Say why, and sleep: Ctrl-C ends it."""
-        if seconds >= 1:
-            self._on_wait(f"{why}; waiting {duration(seconds)}")
-        time.sleep(seconds)
 
     def _gave_up(self, misses: Sequence[_Miss], waited: float) -> SourceUnavailable:
         """Return the error that tells how often, for how long and with what last answer."""
@@ -344,46 +360,3 @@ class Session:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
         return text
-
-
-class _NoRedirects(requests.Session):
-    """A session that leaves redirects alone.
-
-    Even when told not to follow one, `requests` parses its target and reads its body without any bound.
-    """
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing to follow."""
-
-
-def _requests_session(
-    endpoint: Endpoint, proxy: str | None, headers: Mapping[str, str], ca_bundle: str | None
-) -> requests.Session:
-    """Return a `requests` session that reads nothing from its surroundings and keeps no cookie."""
-    http = _NoRedirects()
-    http.trust_env = False  # no .netrc, no *_PROXY, no REQUESTS_CA_BUNDLE
-    http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    http.headers.update({"User-Agent": f"chainflow/{__version__}", "Accept-Encoding": "gzip", **headers})
-    if endpoint.secrets():
-        # at DEBUG urllib3 logs every path with its query, keys included
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
-    if endpoint.auth is not None:
-        user, password = endpoint.auth
-        http.auth = HTTPBasicAuth(user.encode(), password.encode())
-    if proxy is not None:
-        http.proxies = {"http": proxy, "https": proxy}
-    if ca_bundle is not None:
-        if not Path(ca_bundle).exists():
-            raise BadInput(f"no such file of certificates: {ca_bundle}", hint="ca_bundle names a PEM file")
-        http.verify = ca_bundle
-    return http
-
-
-def _bounded(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
-    """Yield the body's parts, ending soon after more than `max_bytes` have come."""
-    total = 0
-    for part in response.iter_content(65_536):
-        yield part
-        total += len(part)
-        if total > max_bytes:
-            return

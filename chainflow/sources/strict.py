@@ -11,7 +11,9 @@ from typing import Any, NoReturn, Self
 
 from chainflow.errors import BadResponse, SchemaMismatch
 
-__all__ = ["Field", "excerpt", "loads_strict"]
+__all__ = ["REJECTED", "Field", "excerpt", "loads_strict"]
+
+REJECTED = "the answer was rejected as a whole, nothing of it was used; ask another source"
 
 _MAX_DEPTH = 64
 _MAX_DIGITS = 40
@@ -36,17 +38,23 @@ def excerpt(body: bytes, *, limit: int = 40) -> str:
     return f"'{printable}'" if len(printable) <= limit else f"'{printable[:limit]}…'"
 
 
-def loads_strict(body: bytes, *, what: str = "The answer") -> Any:
+def loads_strict(
+    body: bytes, *, what: str = "The answer", most_digits: int = _MAX_DIGITS, deepest: int = _MAX_DEPTH
+) -> Any:
     """Return the JSON value of `body`: integers as `int`, other numbers as `Decimal`, never a float.
 
     Refused are other encodings than UTF-8, NaN and Infinity, a key that stands twice in one object, more
-    than 64 levels, numbers of more than 40 characters, and text that is not valid Unicode.
+    than `deepest` levels, numbers of more than 40 characters, and text that is not valid Unicode.
 
     Parameters
     ----------
     body : bytes
     what : str
         How a message begins: which answer this is.
+    most_digits : int
+        Characters of a number, where the format is known to have longer ones.
+    deepest : int
+        Levels of nesting that are read; some 900 at most, whatever is asked.
 
     Raises
     ------
@@ -61,30 +69,26 @@ def loads_strict(body: bytes, *, what: str = "The answer") -> Any:
     try:
         value = json.loads(
             body.decode("utf-8"),
-            parse_float=_decimal,
-            parse_int=_integer,
+            parse_float=lambda text: _decimal(_short(text, most_digits)),
+            parse_int=lambda text: int(_short(text, most_digits)),
             parse_constant=_refuse_constant,
             object_pairs_hook=_object,
         )
-        _check_tree(value)
+        _check_tree(value, deepest)
     except _LoopholeError as error:
-        raise BadResponse(f"{what} {error}", hint=_REJECTED) from None
+        raise BadResponse(f"{what} {error}", hint=REJECTED) from None
     except RecursionError:
-        raise BadResponse(f"{what} {_TOO_DEEP}", hint=_REJECTED) from None
+        raise BadResponse(f"{what} {_too_deep(deepest)}", hint=REJECTED) from None
     except ValueError:  # UnicodeDecodeError, JSONDecodeError
         raise _not_json(body, what) from None
     return value
-
-
-_REJECTED = "the answer was rejected as a whole; ask another source"
-_TOO_DEEP = f"is nested deeper than {_MAX_DEPTH} levels"
 
 
 def _not_json(body: bytes, what: str) -> BadResponse:
     """Return the error that says what the body is instead: a web page, a torso, a plain text, nothing."""
     text = body.strip()
     if not text:
-        return BadResponse(f"{what} is empty", hint=_REJECTED)
+        return BadResponse(f"{what} is empty", hint=REJECTED)
     closing = {b"[": b"]", b"{": b"}"}.get(text[:1])
     if closing is not None and not text.endswith(closing):
         return BadResponse(
@@ -92,22 +96,18 @@ def _not_json(body: bytes, what: str) -> BadResponse:
             hint="ask again; nothing of it was used",
         )
     page = " Probably a bot check or a proxy's error page." if text[:1] == b"<" else ""
-    return BadResponse(f"{what} is not JSON (starts with {excerpt(text)}).{page}", hint=_REJECTED)
+    return BadResponse(f"{what} is not JSON (starts with {excerpt(text)}).{page}", hint=REJECTED)
 
 
 def _decimal(text: str) -> Decimal:
     try:
-        return Decimal(_short(text))
+        return Decimal(text)
     except InvalidOperation:
         raise _LoopholeError(f"holds a number that nobody can hold ({text})") from None
 
 
-def _integer(text: str) -> int:
-    return int(_short(text))
-
-
-def _short(text: str) -> str:
-    if len(text) > _MAX_DIGITS:
+def _short(text: str, most: int) -> str:
+    if len(text) > most:
         raise _LoopholeError(f"holds a number of {len(text)} characters ({text[:12]}…)")
     return text
 
@@ -125,15 +125,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check_tree(value: object) -> None:
+def _too_deep(deepest: int) -> str:
+    return f"is nested deeper than {deepest} levels"
+
+
+def _check_tree(value: object, deepest: int) -> None:
     """Check depth and text of a parsed value, level by level."""
     level, depth = [value], 0
     while level:
         depth += 1
         below: list[object] = []
         for item in level:
-            if depth > _MAX_DEPTH and isinstance(item, (dict, list)):
-                raise _LoopholeError(_TOO_DEEP)
+            if depth > deepest and isinstance(item, (dict, list)):
+                raise _LoopholeError(_too_deep(deepest))
             if isinstance(item, dict):
                 below += item.keys()
                 below += item.values()
@@ -171,11 +175,22 @@ class Field:
     what: str
     path: str = ""
 
+    @classmethod
+    def parse(cls, body: bytes, what: str, *, deepest: int = _MAX_DEPTH) -> Self:
+        """Return the whole of a body as `loads_strict` reads it.
+
+        Raises
+        ------
+        BadResponse
+            If it is not such JSON.
+        """
+        return cls(loads_strict(body, what=what, deepest=deepest), what)
+
     def __getitem__(self, name: str) -> Self:
         """Return the member `name` of an object; it must be there."""
         members = self._of(dict, "an object")
         if name not in members:
-            raise SchemaMismatch(f"{self.what}: {self._below(name).named} is missing", hint=_REJECTED)
+            raise SchemaMismatch(f"{self.what}: {self._below(name).named} is missing", hint=REJECTED)
         return self._below(name)
 
     def get(self, name: str) -> Self | None:
@@ -204,6 +219,11 @@ class Field:
         """Return a text."""
         return str(self._of(str, "a text"))
 
+    def words(self, name: str) -> str:
+        """Return the text of the member `name`, "" where it is absent or null."""
+        member = self.get(name)
+        return "" if member is None else member.text()
+
     def hexadecimal(self, *, size: int | None = None) -> str:
         """Return a text of lower-case hex digits, of `size` bytes where that is given."""
         text = self.value
@@ -215,7 +235,7 @@ class Field:
         """Return the error that names this field, its value and what is allowed."""
         shown = excerpt(str(self.value).encode("utf-8", "replace"))[1:-1]
         shown = repr(shown) if isinstance(self.value, str) else shown
-        return SchemaMismatch(f"{self.what}: {self.named} is {shown} (allowed: {allowed})", hint=_REJECTED)
+        return SchemaMismatch(f"{self.what}: {self.named} is {shown} (allowed: {allowed})", hint=REJECTED)
 
     @property
     def named(self) -> str:

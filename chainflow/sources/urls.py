@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from chainflow.errors import BadInput, HostNotAllowed
+from chainflow.hosts import is_private
 
 __all__ = ["Endpoint", "check_proxy", "is_private", "read_endpoint", "redact"]
 
@@ -22,8 +23,6 @@ _LOGIN = re.compile(r"^([a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 
 _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
-_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
-_LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -95,27 +94,6 @@ def redact(url: str) -> str:
         return "(an unreadable URL)"
     query = "&".join(_hide_value(pair) for pair in parts.query.split("&"))
     return parts._replace(query=query, fragment="").geturl()
-
-
-def is_private(host: str) -> bool:
-    """Return whether `host`, as written, can only mean this machine or the local network.
-
-    Names are judged by their form alone, nothing is looked up: a name without a dot, or under
-    `.localhost`, `.local`, `.lan`, `.internal`, `.home.arpa`; of IP addresses all that are not global.
-
-    Examples
-    --------
-    >>> is_private("192.168.1.7"), is_private("umbrel.local"), is_private("blockstream.info")
-    (True, True, False)
-    """
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        # "134744072" and "0x08080808" are other spellings of public 8.8.8.8
-        plain_name = "." not in host and not _NUMERIC.fullmatch(host)
-        return plain_name or host.endswith(_LOCAL_SUFFIXES)
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return not (mapped or ip).is_global
 
 
 def read_endpoint(url: str, *, proxy: str | None = None) -> Endpoint:

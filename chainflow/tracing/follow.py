@@ -71,7 +71,8 @@ def trace(
     SeedUnknown, AddressInvalid
         If a seed is not in this ledger, or is none of the three.
     BadInput
-        If the policy or direction does not exist, a limit is negative, or seeds are on several chains.
+        If the policy or direction does not exist, a limit is negative, or seeds are on several chains or
+        are accounts, which this version does not trace.
     PluginError
         If the policy's answer does not add up.
 
@@ -88,6 +89,7 @@ def trace(
     if min(max_txs, dust_sat, max_hops or 0) < 0:
         raise BadInput("a limit of a trace is negative", hint="leave max_hops out for no limit")
     rule, names = policy_named(policy), tuple(sorted({str(seed) for seed in _collection(seeds)}))
+    ledger.refuse_accounts("tracing", names)
     rows = _claims(ledger, names)
     chain = _chain(ledger, rows)
     services = (

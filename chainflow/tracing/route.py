@@ -49,6 +49,7 @@ class Route:
         burnt = ledger.outputs["script_type"].to_numpy() == "op_return"
         self._burnt = set(np.flatnonzero(burnt).tolist())
         self._fees = _fees(ledger)
+        self._disputed = {self.index.row_of_tx[key] for key in ledger.disputed if key in self.index.row_of_tx}
 
     def sides(self, tx: int) -> tuple[Side, Side]:
         """Return where taint enters a transaction and where it leaves; the fee is the last of the outputs."""
@@ -66,6 +67,8 @@ class Route:
         tx = self.after[row]
         if not self.forward and tx >= 0 and self._coinbases[tx]:
             return EndReason.COINBASE
+        if tx in self._disputed:
+            return EndReason.DISPUTED
         # a rule needs every input: one that is not in evidence would change what the others pay
         return EndReason.UNKNOWN if tx < 0 or self._fees[tx] < 0 else None
 

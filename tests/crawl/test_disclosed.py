@@ -168,9 +168,9 @@ def test_fetch_closes_the_source_that_it_opened_and_no_other(monkeypatch, explor
     def open_here(spec, *, chain=None, proxy=None):
         source = spec if isinstance(spec, Esplora) else Failing(explorer.url, NotFound("no such thing"))
         opened.append(source)
-        return source
+        return (source,)
 
-    monkeypatch.setattr("chainflow.crawl.fetching.open_source", open_here)
+    monkeypatch.setattr("chainflow.crawl.fetching.open_sources", open_here)
     for source in ("esplora", Failing(explorer.url, NotFound("no such thing"))):
         with pytest.raises(NotFound):
             cf.fetch(seed, source)

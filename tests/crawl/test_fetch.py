@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_the_host_would_learn_and_sends_nothing(case, explor
     )
     assert isinstance(plan, Plan)
     assert explorer.requests == []
-    assert plan.host == "127.0.0.1"
+    assert plan.host == f"127.0.0.1:{explorer.port}"
     assert FBI in plan.discloses
     assert "which learns that you look at" in str(plan)
     case.fetch(FBI)
@@ -117,7 +117,7 @@ def test_offline_reads_the_case_and_never_asks(tmp_path, explorer):
         done = case.fetch(FBI, hops=2)
         assert done.ledger.digest == digest
         assert all(why == "offline: not in the case" for _, why in done.not_followed)
-        with pytest.raises(OfflineMode, match="not \\(completely\\) in the case"):
+        with pytest.raises(OfflineMode, match="is not in the case"):
             case.fetch(ANCHOR)
     assert explorer.requests == before
 

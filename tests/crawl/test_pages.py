@@ -145,7 +145,10 @@ def test_one_strange_neighbour_does_not_make_the_others_unreachable(busy, answer
         done = case.fetch(shop, hops=2, direction="forward")
         assert list(dict(done.not_followed)) == [banks[0]]
         assert dict(done.not_followed)[banks[0]].startswith(why)
-        assert set(done.ledger.coverage["address"]) == {shop, *banks[1:]}
+        reasons = dict(zip(done.ledger.coverage["address"], done.ledger.coverage["reason"], strict=True))
+        assert set(reasons) == {shop, *banks}
+        assert reasons.pop(banks[0]).startswith("refused: ")
+        assert set(reasons.values()) == {""}
 
 
 def test_an_answer_of_no_is_not_asked_again(busy, tmp_path):

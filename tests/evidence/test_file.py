@@ -39,6 +39,63 @@ def killed(path):
     return path
 
 
+FORGOTTEN = textwrap.dedent(
+    """
+    import gc, os, sys
+    from chainflow.evidence import Log
+    from tests.evidence.test_log import record
+    how, path = sys.argv[1:]
+    log = Log(path)
+    record(log, 1)
+    if how == "function":
+        def forget():
+            again = Log(path)
+            record(again, 2)
+        forget()
+    elif how == "error":
+        raise SystemExit("an error of the script")
+    elif how == "cycle":
+        log.itself = log
+        del log
+        gc.collect()
+        with open(path + ".names", "w") as names:
+            names.write(" ".join(sorted(os.listdir(os.path.dirname(path)))))
+        os._exit(0)
+    elif how == "fork":
+        if os.fork() == 0:
+            sys.exit()
+        os.wait()
+        record(log, 2)
+    elif how == "reading":
+        unfinished = log.statements()
+        next(unfinished)
+    """
+)
+
+
+@pytest.mark.parametrize("how", ["end", "function", "error", "cycle", "fork", "reading"])
+def test_a_case_that_a_script_does_not_close_is_left_tidy(tmp_path, how, caplog):
+    path = tmp_path / "a.chainflow"
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORGOTTEN, how, str(path)],
+        cwd=os.getcwd(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in ended.stderr
+    if how == "cycle":
+        assert (tmp_path / "a.chainflow.names").read_text() == "a.chainflow a.chainflow.names"
+        (tmp_path / "a.chainflow.names").unlink()
+    assert files_in(tmp_path) == ["a.chainflow"]
+    with caplog.at_level(logging.WARNING), Log(path, read_only=True) as log:
+        assert verify(log, tips).ok
+        assert log.rows("pragma journal_mode") == [("delete",)]
+        assert log.rows("select * from writer") == []
+        assert len(list(log.statements())) == (2 if how in ("function", "fork") else 1)
+    assert caplog.records == []
+
+
 def files_in(folder):
     return sorted(path.name for path in folder.iterdir())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from chainflow.clustering import cluster
 from chainflow.errors import BadInput, IncompleteData, PluginError
 from chainflow.figures import draw
 from chainflow.ledger import build
-from chainflow.model import Outpoint, SpendRecord
+from chainflow.model import Evidence, Outpoint, SpendRecord
 from chainflow.tags import Tags
 from chainflow.tags.tag import Tag
 from chainflow.tracing import trace
@@ -190,8 +191,30 @@ def test_trace_without_moves_shows_where_it_stands():
 
     figure = draw(trace(made, f"{made.index.txids[0]}:0"), ledger=made)
 
-    assert "no transaction moved it" in figure.summary
+    assert "no transaction in evidence moved it" in figure.summary
     assert [item.ends[0].value_sat for item in figure.items] == [9]
+
+
+def test_a_trace_that_stops_at_a_disputed_transaction_names_it_and_what_it_rests_on():
+    made = tx([origin(10, "ann")], [(10, "ben")], height=99)
+    spent = tx([(made.txid, 0, 10, "ben")], [(9, "cat")])
+    moved = dataclasses.replace(spent, height=101, block_hash=f"{101:064x}", raw=None)
+    hosts = ("esplora:https://one.example", "blockbook:https://two.test")
+    told = [(made, hosts[0]), (spent, hosts[0]), (moved, hosts[1])]
+    held = build((fact, Evidence(n, f"{n:064x}", name, name, 0)) for n, (fact, name) in enumerate(told, 1))
+    trail = trace(held, f"{made.txid}:0")
+
+    figure = draw(trail, ledger=held)
+
+    name = f"{spent.txid[:8]}…{spent.txid[-8:]}"
+    assert f"the next transaction ({name}) is in dispute and was not followed" in figure.summary
+    assert "the next transaction is in dispute and was not followed" in draw(trail).summary
+    assert "moved it" not in figure.summary
+    assert "0 of 0" not in figure.legend.verification
+    assert "2 of 2 transactions verified" in figure.legend.verification
+    assert [source.partition(" (")[0] for source in figure.legend.sources] == sorted(hosts)
+    back = draw(trace(held, f"{spent.txid}:0", direction="backward"), ledger=held)
+    assert f"the next transaction ({name}) is in dispute" in back.summary
 
 
 def test_trace_alone_is_drawn_without_evidence_and_says_so(colonial):

@@ -75,7 +75,7 @@ def test_addresses_keep_eight_characters_at_both_ends():
 
 def test_days_are_utc_and_said_once():
     assert day(1_620_493_977) == "8 May 2021"
-    assert day(None) == "unconfirmed"
+    assert day(None) == "time not known"
     assert span(1_620_493_977, 1_629_305_052) == "8 May – 18 Aug 2021"
     assert span(1_620_493_977, 1_620_496_070) == "8 May 2021"
 

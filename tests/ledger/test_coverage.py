@@ -17,7 +17,8 @@ BEN = ledger(OLD).outputs.to_pylist()[0]["address"]
 
 def page(*records, after="", complete=False):
     reason = "" if complete else "older ones may follow"
-    return Listing(CHAIN, BEN, after, tuple(record.txid for record in records), complete, reason)
+    txids = tuple(record.txid for record in records)
+    return Listing(CHAIN, BEN, after, txids, complete, reason, next="" if complete else txids[-1])
 
 
 def row(*facts):
@@ -99,3 +100,74 @@ def test_a_ledger_of_transactions_only_is_as_of_the_tip_also_from_its_file(tmp_p
 def test_of_two_sources_the_lower_tip_counts():
     other = Evidence(2, "11" * 32, "other", "", 0)
     assert build([(Tip(CHAIN, 150), other), (Tip(CHAIN, 90), HERE), (OLD, HERE), (NEW, other)]).as_of == 90
+
+
+# --- several lists of one address ---------------------------------------------------------------
+
+ANN = f"0x{'a' * 40}"
+TXIDS = [f"0x{number:064x}" for number in range(4)]
+
+
+def listed(which, *txids, complete=True, reason="", following="", after=""):
+    return Listing("eth", ANN, after, txids, complete, reason, following, which)
+
+
+def told(*facts):
+    frame = ledger(*facts).coverage
+    return {row.list: (row.state, row.received, row.reason) for row in frame.itertuples()}
+
+
+def test_each_list_of_an_account_is_complete_or_not_by_itself():
+    found = told(
+        listed("native", *TXIDS[:2]),
+        listed("token", TXIDS[2], complete=False, reason="truncated: 10,000 rows"),
+        listed("internal"),
+    )
+    assert found == {
+        "native": ("complete", 2, ""),
+        "token": ("partial", 1, "1 transactions, truncated: 10,000 rows"),
+        "internal": ("complete", 0, ""),
+    }
+
+
+def test_a_claim_about_one_list_says_nothing_of_the_others():
+    found = told(AddressClaim("eth", ANN, 3, which="token"), listed("token", TXIDS[0]), listed("native"))
+    assert found["token"] == ("partial", 1, "1 of 3 transactions: the source ended its list early")
+    assert found["native"] == ("complete", 0, "")
+
+
+def test_a_list_that_was_claimed_and_never_asked_is_partial():
+    assert told(AddressClaim("eth", ANN, 3, which="nft"))["nft"][2] == "0 of 3 transactions: not asked for"
+
+
+def test_pages_of_one_list_do_not_complete_another():
+    found = told(
+        listed("token", TXIDS[0], complete=False, following="7"),
+        listed("native", TXIDS[1], after="7"),
+        listed("token", TXIDS[2], after="7"),
+    )
+    assert found["token"] == ("complete", 2, "")
+    assert found["native"] == ("partial", 0, "0 transactions, older pages were not asked")
+
+
+def test_a_complete_list_of_an_account_calls_no_output_unspent():
+    history = Listing(CHAIN, BEN, "", (OLD.txid,), complete=True, which="token")
+    made = ledger(history, OLD)
+    assert set(made.to_pandas().query("address == @BEN")["spend_state"]) == {"unknown"}
+    assert made.coverage["list"].tolist() == ["token"]
+
+
+def test_lists_are_as_of_the_tip_of_their_own_source():
+    here, there = (Evidence(n, f"{n:064x}", f"x:https://host{n}.org", "", 0) for n in (1, 2))
+    facts = [
+        (Tip("eth", 90), here),
+        (listed("native"), here),
+        (Tip("eth", 80), there),
+        (listed("token"), there),
+    ]
+    made = build(facts)
+    assert dict(zip(made.coverage["list"], made.coverage["as_of_height"], strict=True)) == {
+        "native": 90,
+        "token": 80,
+    }
+    assert made.as_of == 80

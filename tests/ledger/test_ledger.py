@@ -136,7 +136,7 @@ def test_a_written_ledger_reads_back_equal(small, tmp_path):
         ('"raw":"02', '"raw":"01', "hashes to"),
         ('"prevouts":[[100', '"prevouts":[[101', "changed after it was sealed"),
         ('"format":', '"form":', "not a ledger file"),
-        ('"version":1', '"version":9', "version 9"),
+        ('"version":2', '"version":9', "version 9"),
         ('"transactions":[', '"transactions":[7,', "not a ledger file"),
     ],
 )

@@ -73,10 +73,10 @@ def test_the_published_case_is_complete_for_its_three_addresses():
     coverage = samples.load("colonial").coverage
     rows = coverage.astype(object).values.tolist()
     assert [row[2] for row in rows] == sorted(samples.facts("colonial")["addresses"])
-    assert {tuple(row[i] for i in (0, 1, 3, 5)) for row in rows} == {
+    assert {tuple(row[i] for i in (0, 1, 4, 6)) for row in rows} == {
         ("btc", "esplora:https://blockstream.info/api", "complete", 955873)
     }
-    assert [(row[6], row[7]) for row in rows] == [(3, 3), (4, 4), (4, 4)]
+    assert [(row[7], row[8]) for row in rows] == [(3, 3), (4, 4), (4, 4)]
 
 
 @pytest.mark.parametrize("what", ["ransom", "seizure"])

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from damage import JUNK, altered, at, leaves, put
 from esplora_form import (
     CONFIRMED,
     FIRST_PREVOUTS,
@@ -142,20 +143,6 @@ def test_any_transaction_comes_back_as_it_was_sent(spent, paid, number):
 # --- what is refused in a transaction ---------------------------------------------------------------
 
 
-def altered(path: str, value: object) -> dict[str, Any]:
-    """Return the ransom's JSON with one field changed (`...` takes it out)."""
-    tx = ransom()
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-    target: Any = tx
-    for step in steps:
-        target = target[step]
-    if value is ...:
-        del target[last]
-    else:
-        target[last] = value
-    return tx
-
-
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
@@ -201,7 +188,7 @@ def altered(path: str, value: object) -> dict[str, Any]:
 )
 def test_a_wrong_field_is_named_and_refused(path, value, told):
     with pytest.raises(SchemaMismatch, match=told) as caught:
-        read(altered(path, value))
+        read(altered(ransom(), path, value))
     assert "rejected as a whole" in caught.value.hint
     assert RANSOM_PATH in caught.value.message
 
@@ -228,7 +215,7 @@ def test_a_wrong_field_is_named_and_refused(path, value, told):
 )
 def test_a_contradiction_is_named_and_refused(path, value, told):
     with pytest.raises(ProofFailed, match=told) as caught:
-        read(altered(path, value))
+        read(altered(ransom(), path, value))
     assert "rejected as a whole" in caught.value.hint
 
 
@@ -255,22 +242,6 @@ def test_a_coinbase_has_no_fee():
 DECORATION = ("scriptsig_asm", "scriptpubkey_asm", "size")
 
 
-def leaves(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(leaf for key, below in items for leaf in leaves(below, (*path, key)))]
-
-
-JUNK = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(10**60), 10**60),
-    st.floats(),
-    st.text(max_size=70),
-    st.just([]),
-    st.just({}),
-)
-
-
 @settings(max_examples=100)
 @given(st.data())
 def test_a_field_changed_into_anything_is_refused_or_does_not_matter(data):
@@ -282,11 +253,7 @@ def test_a_field_changed_into_anything_is_refused_or_does_not_matter(data):
         ("status", "block_time"),
     ]  # nor to the block
     path = data.draw(st.sampled_from([leaf for leaf in leaves(tx) if leaf and leaf not in hearsay]))
-    damaged = copy.deepcopy(tx)
-    target: Any = damaged
-    for step in path[:-1]:
-        target = target[step]
-    old = target[path[-1]]
+    old = at(tx, path)
     nearby = (
         [old + 1, old - 1, -old]
         if type(old) is int
@@ -294,7 +261,9 @@ def test_a_field_changed_into_anything_is_refused_or_does_not_matter(data):
         if isinstance(old, str)
         else []
     )
-    target[path[-1]] = data.draw(st.one_of(JUNK, st.sampled_from(nearby)) if nearby else JUNK)
+    damaged = put(
+        copy.deepcopy(tx), path, data.draw(st.one_of(JUNK, st.sampled_from(nearby)) if nearby else JUNK)
+    )
     try:
         stated = read(damaged)
     except SourceError:
