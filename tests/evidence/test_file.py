@@ -286,3 +286,19 @@ def test_a_wal_file_without_its_case_is_not_thrown_away(tmp_path):
     with pytest.raises(CaseError, match="the -wal file of one"):
         Log(tmp_path / "a.chainflow")
     assert (tmp_path / "a.chainflow-wal").read_bytes() == b"evidence"
+
+
+def test_a_case_that_another_process_makes_while_it_is_opened_is_a_case(tmp_path, monkeypatch):
+    path = tmp_path / "a.chainflow"
+    asked, made = case_file.CaseFile._pragma, []
+
+    def slow(self, name):
+        found = asked(self, name)
+        if name == "application_id" and not made:
+            made.append(name)
+            Log(path).close()
+        return found
+
+    monkeypatch.setattr(case_file.CaseFile, "_pragma", slow)
+    with Log(path) as log:
+        assert [event.kind for event in log.events()] == ["case.open"]
