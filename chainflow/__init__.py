@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chainflow.version import __version__
 
 if TYPE_CHECKING:
-    from chainflow import patterns, samples
+    from chainflow import clustering, patterns, samples
     from chainflow.attribution import Exposure, exposure
     from chainflow.case import Case
     from chainflow.clustering import Clustering, cluster
@@ -43,6 +43,7 @@ __all__ = [
     "address_graph",
     "cluster",
     "cluster_graph",
+    "clustering",
     "draw",
     "exposure",
     "fetch",

@@ -128,7 +128,7 @@ def _verify(case: Case, result: Result, say: Say) -> None:
 def _cluster(case: Case, facts: dict[str, Any], say: Say) -> None:
     owners = case.cluster()
     say("Clusters", repr(owners))
-    say("Why are two of them together?", owners.explain(*facts["explain"]).sentence)
+    say("Why are two of them together?", case.explain(*facts["explain"], owners=owners).sentence)
 
 
 def _forward(case: Case, facts: dict[str, Any], result: Result, say: Say) -> None:

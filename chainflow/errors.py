@@ -8,6 +8,7 @@
     │   ├── SeedUnknown          a seed is well formed but not in this ledger
     │   ├── TagFileRejected      a tag file cannot be read as a whole
     │   ├── LedgerFileRejected   a ledger file is malformed or its digest differs
+    │   ├── ContradictoryDecisions  an analyst's decisions contradict each other, or what is certain
     │   └── BadBytes             a raw transaction, block or script is malformed
     ├── SourceError              a source did not give what was asked
     │   ├── SourceUnavailable    no answer after all tries
@@ -44,6 +45,7 @@ __all__ = [
     "CaseError",
     "CaseVersion",
     "ChainflowError",
+    "ContradictoryDecisions",
     "DiskFull",
     "HostNotAllowed",
     "IncompleteData",
@@ -104,6 +106,10 @@ class TagFileRejected(BadInput):
 
 class LedgerFileRejected(BadInput):
     """A ledger file is malformed or does not match its own digest."""
+
+
+class ContradictoryDecisions(BadInput):
+    """Two addresses are decided to be different, and others or the addresses themselves make them the same."""
 
 
 class BadBytes(BadInput):

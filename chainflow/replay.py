@@ -6,13 +6,13 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from chainflow import registry, schema, units
 from chainflow.attribution import exposure
-from chainflow.clustering import cluster
+from chainflow.clustering import Clustering, Constraint, Decision, cluster, rule_of, vetoes_again
 from chainflow.errors import BadInput, ChainflowError, PluginError
 from chainflow.evidence import Event, Log
 from chainflow.figures import draw
@@ -21,8 +21,15 @@ from chainflow.formats import GROUP as FORMATS
 from chainflow.hosts import server_of
 from chainflow.ledger import Ledger
 from chainflow.model import Fact, digest_of
-from chainflow.patterns import coinjoins
-from chainflow.report import Grouping, Material, Study, entry_of, of_disputes
+from chainflow.report import (
+    Explained,
+    Grouping,
+    Material,
+    Study,
+    entry_of,
+    explained_digest,
+    of_disputes,
+)
 from chainflow.sources import GROUP as SOURCES
 from chainflow.sources import Source
 from chainflow.tags import Tags
@@ -30,10 +37,12 @@ from chainflow.tracing import Trace, trace
 
 __all__ = [
     "asked",
+    "decisions_of",
     "declared_policies",
     "disclosure_rows",
     "facts_again",
     "material_of",
+    "newest_terms",
     "step_rows",
     "with_false_amounts",
 ]
@@ -63,18 +72,28 @@ def declared_policies(log: Log) -> dict[str, int]:
     return {str(event.content["policy"]): event.seq for event in log.events("policy.declare")}
 
 
+def decisions_of(log: Log) -> tuple[Decision, ...]:
+    """Return what analysts decided of pairs of addresses, in the log's order."""
+    return tuple(
+        Decision.of({**event.content, "when": _moment(event).isoformat()}) for event in log.events("decide")
+    )
+
+
 def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Material:
     """Gather what the report prints; the ledger and tags are those of the same log."""
-    again = [*_clusterings(log, ledger), *_studies(log, ledger, tags)]
+    groupings = [*_clusterings(log, ledger)]
+    made = [one for one in groupings if isinstance(one, Grouping)]
+    again = [*groupings, *_explanations(log, made), *_studies(log, ledger, tags)]
     # the report's own entries would change the next report
     entries = [event for event in log.events() if event.kind not in ("report.run", "draw.run")]
     return Material(
         question=question,
         ledger=ledger,
         tags=tags,
-        clusterings=[made for made in again if isinstance(made, Grouping)],
-        studies=[made for made in again if isinstance(made, Study)],
-        lost=[made for made in again if isinstance(made, tuple)],
+        clusterings=made,
+        studies=[one for one in again if isinstance(one, Study)],
+        explained=[one for one in again if isinstance(one, Explained)],
+        lost=[one for one in again if isinstance(one, tuple)],
         notes=[(e.seq, _moment(e), e.content["text"]) for e in entries if e.kind == "note"],
         replies=[entry_of(e) for e in entries if e.kind == "fetch"],
         rejected=[entry_of(e) for e in entries if e.kind == "reject"],
@@ -83,6 +102,7 @@ def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Mater
         head=(entries[-1].seq, entries[-1].hash),
         case_name=pathlib.Path(log.path).name,
         statements=of_disputes(ledger, log.statements()),
+        decisions=decisions_of(log),
     )
 
 
@@ -130,14 +150,72 @@ def _clusterings(log: Log, ledger: Ledger) -> Iterator[Grouping | tuple[int, str
     """Yield every recorded clustering, made again on today's evidence, or why it cannot be."""
     for event, parameters in _questions(log, "cluster.run"):
         try:
-            veto = parameters["veto"]
-            if isinstance(veto, Mapping):
-                veto = coinjoins(ledger, **veto["parameters"])
-            owners = cluster(ledger, [rule["name"] for rule in parameters["rules"]], veto=veto)
+            owners = _cluster_again(log, ledger, parameters, event.content["bodies"])
         except _NOT_HERE as error:
             yield event.seq, _why(error)
             continue
         yield Grouping(event.seq, owners, is_same=owners.digest == event.content["result"])
+
+
+def _cluster_again(log: Log, ledger: Ledger, parameters: Mapping[str, Any], bodies: list[str]) -> Clustering:
+    options = _terms_again(log, ledger, parameters, bodies)
+    return cluster(ledger, options.pop("rules"), **options)
+
+
+def _terms_again(
+    log: Log, ledger: Ledger, parameters: Mapping[str, Any], bodies: list[str]
+) -> dict[str, Any]:
+    """Return what `cluster` was asked, by the names of its parameters."""
+    return {
+        **parameters,
+        "rules": [rule_of(rule) for rule in parameters["rules"]],
+        "veto": vetoes_again(ledger, parameters["veto"]),
+        "decisions": [Decision.of(fields) for fields in parameters.get("decisions", ())],
+        "apart": [Constraint(**fields) for fields in parameters.get("apart", ())],
+        "tags": Tags.from_json(log.body(bodies[0]).decode()) if bodies else None,
+    }
+
+
+def newest_terms(log: Log, ledger: Ledger) -> dict[str, Any] | None:
+    """Return what the newest clustering that can be made again was asked; `None` where there is none.
+
+    Tags and decisions are left out where some were written after it: then they are no longer the case's.
+    """
+    for event in reversed([*log.events("cluster.run")]):
+        try:
+            terms = _terms_again(log, ledger, event.content["recipe"]["parameters"], event.content["bodies"])
+        except _NOT_HERE:
+            continue
+        for kind, name in (("tag.import", "tags"), ("decide", "decisions")):
+            if any(later.seq > event.seq for later in log.events(kind)):
+                del terms[name]
+        return terms
+    return None
+
+
+def _explanations(log: Log, made: Sequence[Grouping]) -> Iterator[Explained | tuple[int, str]]:
+    """Yield each pair that was asked for, as it was last asked, or why it cannot be explained again."""
+    first: dict[str, int] = {}
+    step_of = {
+        event.content["recipe_digest"]: first.setdefault(
+            digest_of(event.content["recipe"]["parameters"]), event.seq
+        )
+        for event in log.events("cluster.run")
+    }
+    groupings = {one.step: one for one in made}
+    asked: dict[tuple[str, str, int], Event] = {}
+    for event in log.events("explain.run"):
+        a, b, of = (str(event.content["recipe"]["parameters"].get(name)) for name in ("a", "b", "clustering"))
+        asked[a, b, step_of.get(of, 0)] = event
+    for (a, b, step), event in asked.items():
+        try:
+            why = groupings[step].owners.explain(a, b)
+        except BadInput as error:
+            yield event.seq, error.message
+        except KeyError:
+            yield event.seq, "the clustering that it explains is not recorded, or cannot be made again"
+        else:
+            yield Explained(event.seq, step, why, is_same=explained_digest(why) == event.content["result"])
 
 
 _NOT_HERE = (BadInput, PluginError, KeyError, TypeError)

@@ -1,4 +1,4 @@
-"""The only place where a number changes its unit: base units ↔ coins, Unix seconds ↔ UTC.
+"""The only place where a number changes its unit or becomes words: base units ↔ coins, Unix seconds ↔ UTC.
 
 Money is `int` base units everywhere else; a float of money is a bug.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from numbers import Integral
 
 from chainflow.errors import BadInput
 from chainflow.networks import network_of
@@ -15,6 +16,7 @@ from chainflow.networks import network_of
 __all__ = [
     "COIN",
     "coins",
+    "counted",
     "format_amount",
     "format_coins",
     "format_time",
@@ -23,6 +25,7 @@ __all__ = [
     "ticker",
     "to_sat",
     "to_utc",
+    "whole_number",
 ]
 
 COIN = 100_000_000
@@ -108,6 +111,36 @@ def format_amount(value_raw: int, decimals: int | None, sign: str) -> str:
     whole, part = divmod(abs(value_raw), 10**decimals)
     fraction = f".{part:0{decimals}d}" if decimals else ""
     return f"{'-' if value_raw < 0 else ''}{whole:,}{fraction} {sign}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs one.
+
+    Examples
+    --------
+    >>> counted(1, "line"), counted(1200, "address")
+    ('1 line', '1,200 addresses')
+    """
+    plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {plural}"
+
+
+def whole_number(number: object, what: str, *, least: int = 0, most: int = 2**31 - 1) -> int:
+    """Return a parameter that has to be a whole number in a range.
+
+    Raises
+    ------
+    BadInput
+        If it is another thing, NaN and `True` included, or out of range.
+
+    Examples
+    --------
+    >>> whole_number(144, "blocks")
+    144
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral) or not least <= int(number) <= most:
+        raise BadInput(f"not a number of {what}: {number!r}", hint=f"a whole one from {least:,} to {most:,}")
+    return int(number)
 
 
 def to_utc(seconds: int) -> datetime:

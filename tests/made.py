@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from chainflow.ledger import Ledger, build
 from chainflow.ledger.store import record_of
 from chainflow.model import Evidence, Fact, OutputRecord, TxRecord
+from chainflow.scripts import make_script
 from chainflow.wire import Transaction, TxInput, TxOutput
 
 HERE = Evidence(1, "00" * 32, "made", "", 0)
 
 
 def script(name: str) -> bytes:
-    """Return a P2WPKH script that stands for `name`."""
-    return b"\x00\x14" + name.encode().ljust(20, b".")[:20]
+    """Return a P2WPKH script that stands for `name`; of another type where one is named: `p2pkh:ann`."""
+    kind, _, owner = name.rpartition(":")
+    return make_script(kind or "p2wpkh", owner.encode().ljust(20, b".")[:20])
 
 
 def tx(

@@ -181,7 +181,8 @@ def test_the_report_says_what_a_judge_asks(case, tmp_path):
         "as the reply about the spending transaction states it",
         "Other policies, for comparison only",
         "unknown: not in evidence",
-        "Error figure of the rule on this case: not measured",
+        "Error sheet of the rules used",
+        "6 wrong of 438 links",
         "chainflow verify colonial.chainflow",
         "no source has told whether they are spent",
     ):

@@ -40,6 +40,20 @@ def test_every_public_name_is_in_the_reference_and_documented(name):
     assert getattr(chainflow, name).__doc__
 
 
+@pytest.mark.parametrize(
+    ("room", "name"),
+    [
+        (room, name)
+        for room in ("clustering", "patterns")
+        for name in importlib.import_module(f"chainflow.{room}").__all__
+    ],
+)
+def test_every_public_name_of_clustering_and_patterns_is_in_the_reference(room, name):
+    title = {"clustering": "Who belongs together", "patterns": "Shapes of transactions"}[room]
+    part = REFERENCE.split(f"## {title}\n")[1].split("\n## ")[0]
+    assert re.search(rf"`(cf\.)?{name}[`(.]", part) or f"`cf.{name}" in REFERENCE
+
+
 @pytest.mark.parametrize("name", sorted(commands.commands))
 def test_every_command_and_option_is_in_the_reference_and_teaches(name):
     row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `chainflow {name}"))

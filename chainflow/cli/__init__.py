@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from chainflow.cli import amounts, analysis, evidence, files
+from chainflow.cli import amounts, analysis, evidence, files, measures, owners
 from chainflow.cli.group import commands
 from chainflow.console import err, print_text
 from chainflow.errors import ChainflowError
 
-__all__ = ["amounts", "analysis", "commands", "evidence", "files", "main"]
+__all__ = ["amounts", "analysis", "commands", "evidence", "files", "main", "measures", "owners"]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Commands that say what the evidence means: demo, cluster, trace, draw, report."""
+"""Commands that say what the evidence means: demo, trace, draw, report."""
 
 from __future__ import annotations
 
@@ -45,41 +45,6 @@ def demo(as_json: bool, folder: pathlib.Path) -> None:
         print_json(result.as_dict())
     if not result.ok:
         sys.exit(1)
-
-
-@commands.command()
-@case_argument
-@click.option("--explain", nargs=2, metavar="A B", help="Why these two addresses are together.")
-@click.option("--no-veto", is_flag=True, help="Let CoinJoins link too: shows what the veto prevents.")
-@click.option("--top", default=20, show_default=True, help="How many clusters to list.")
-@read_only_option
-@json_option
-def cluster(
-    as_json: bool,
-    read_only: bool,
-    case_file: pathlib.Path,
-    explain: tuple[str, str] | None,
-    no_veto: bool,
-    top: int,
-) -> None:
-    """Group addresses by owner: common input, CoinJoins vetoed."""
-    with existing_case(case_file, read_only=read_only) as case:
-        owners = case.cluster(veto=() if no_veto else None)
-        if explain:
-            why = owners.explain(*explain)
-            if as_json:
-                print_json(
-                    {"joined": why.joined, "sentence": why.sentence, "links": records(why.to_pandas())}
-                )
-            else:
-                print_section("Why", why.sentence)
-            return
-        sizes = [(name, int(size)) for name, size in owners.sizes.items()]
-        if as_json:
-            print_json({"clusters": len(owners), "vetoed": len(owners.vetoed), "sizes": dict(sizes)})
-            return
-        print_text(repr(owners))
-        print_table("Largest clusters", ["cluster", "addresses"], sizes[:top])
 
 
 @commands.command()

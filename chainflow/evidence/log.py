@@ -42,6 +42,7 @@ _FORMS: dict[str, dict[str, _Form]] = {
     "reject": {**_SENT, "error": str, "status": int | None},
     "question": {"text": str},
     "note": {"text": str},
+    "decide": dict.fromkeys(("verdict", "a", "b", "because", "who"), str),
     "policy.declare": {"policy": str},
     "tag.import": {"sha256": str},
     "run": {"recipe": dict, "recipe_digest": str, "result": str, "bodies": list},

@@ -10,9 +10,9 @@ import pandas as pd
 
 from chainflow.figures.figure import Basis, Flow, Item, TxNote
 from chainflow.figures.marks import end_mark
-from chainflow.figures.text import counted, day, legible, short_name, span
+from chainflow.figures.text import day, legible, short_name, span
 from chainflow.model import EndReason
-from chainflow.units import format_coins
+from chainflow.units import counted, format_coins
 
 if TYPE_CHECKING:
     from chainflow.ledger import Ledger

@@ -9,8 +9,7 @@ from chainflow.errors import ChainflowError
 from chainflow.figures import beside
 from chainflow.figures.figure import Basis, Flow, Item, Legend, TxNote
 from chainflow.figures.subject import Subject, TraceSubject
-from chainflow.figures.text import counted
-from chainflow.units import ticker
+from chainflow.units import counted, ticker
 
 if TYPE_CHECKING:
     from chainflow.figures.flow import Stage

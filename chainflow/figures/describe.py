@@ -11,10 +11,11 @@ from chainflow.figures.figure import End, Flow, Item, Payment, Stated, TxNote
 from chainflow.figures.flow import KNOT, UNSEEN, Appearance, Stage
 from chainflow.figures.fold import Flows
 from chainflow.figures.marks import FAMILIES, family_of, letter_of
-from chainflow.figures.text import brief_amount, counted, legible, short_name, span
+from chainflow.figures.text import brief_amount, legible, short_name, span
 from chainflow.ledger.graph import COINBASE
 from chainflow.model import EndReason
 from chainflow.tags.conflicts import rank
+from chainflow.units import counted
 
 if TYPE_CHECKING:
     from chainflow.tags import Tags

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
+from chainflow.clustering import Explanation
 from chainflow.errors import AddressInvalid, BadInput, SeedUnknown
 from chainflow.figures import beside
 from chainflow.figures.caption import legend_of
+from chainflow.figures.chain import ChainPicture, draw_chain
 from chainflow.figures.describe import Describer, amount_and_time, room_for
 from chainflow.figures.face import face_of
 from chainflow.figures.figure import Figure, Flow, Item
@@ -36,8 +38,22 @@ MAX_COLUMNS = 16
 _WIDEST = 9.0
 
 
+@overload
+def draw(what: Explanation) -> ChainPicture: ...
+@overload
 def draw(
     what: Trace | Ledger,
+    *,
+    ledger: Ledger | None = ...,
+    owners: Owners | None = ...,
+    tags: Tags | None = ...,
+    title: str = ...,
+    focus: str | None = ...,
+    max_items: int = ...,
+    max_rows: int = ...,
+) -> Figure: ...
+def draw(
+    what: Trace | Ledger | Explanation,
     *,
     ledger: Ledger | None = None,
     owners: Owners | None = None,
@@ -46,13 +62,14 @@ def draw(
     focus: str | None = None,
     max_items: int = 300,
     max_rows: int = 12,
-) -> Figure:
-    """Draw who paid whom, how much, when, and where it ended.
+) -> Figure | ChainPicture:
+    """Draw who paid whom, how much, when, and where it ended; or why two addresses are together.
 
     Parameters
     ----------
-    what : Trace or Ledger
-        A trace shows the traced part of each payment; a ledger shows every payment in it.
+    what : Trace, Ledger or Explanation
+        A trace shows the traced part of each payment; a ledger shows every payment in it; an explanation
+        its chain of links, and takes no options.
     ledger : Ledger, optional
         The ledger of a trace: gives each transaction its evidence.
     owners : Clustering, optional
@@ -78,8 +95,12 @@ def draw(
     >>> draw(trace(lesson.ledger, lesson.seed), ledger=lesson.ledger).legend.unit
     'tBTC'
     """
+    if isinstance(what, Explanation):
+        return draw_chain(what)
     if not isinstance(what, Trace | Ledger):
-        raise BadInput(f"cannot draw a {type(what).__name__}", hint="give a Trace or a Ledger")
+        raise BadInput(
+            f"cannot draw a {type(what).__name__}", hint="give a Trace, a Ledger or an Explanation"
+        )
     if min(max_items, max_rows) < 1:
         raise BadInput("a limit of a picture is below 1", hint="leave it out for the default")
     if isinstance(what, Ledger):

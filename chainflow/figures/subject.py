@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from chainflow.figures import beside
 from chainflow.figures.flow import Step, ledger_ends, ledger_steps, trace_ends, trace_seeds, trace_steps
-from chainflow.figures.text import counted, legible
+from chainflow.figures.text import legible
 from chainflow.model import Outpoint
-from chainflow.units import format_coins
+from chainflow.units import counted, format_coins
 
 if TYPE_CHECKING:
     from chainflow.figures.figure import Flow, Item, TxNote

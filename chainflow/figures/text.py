@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from chainflow import units
 
-__all__ = ["brief_amount", "counted", "day", "fitted", "legible", "short_name", "span"]
+__all__ = ["brief_amount", "day", "fitted", "legible", "short_name", "span"]
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -106,18 +106,6 @@ def brief_amount(value_sat: int) -> str:
     shorter = text.rstrip("0")
     kept = max(4, len(shorter) - shorter.index(".") - 1)
     return f"{shorter:0<{shorter.index('.') + 1 + kept}}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it needs one.
-
-    Examples
-    --------
-    >>> counted(1, "line"), counted(1200, "address")
-    ('1 line', '1,200 addresses')
-    """
-    plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {plural}"
 
 
 def day(seconds: int | None) -> str:

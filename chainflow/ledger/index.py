@@ -111,13 +111,13 @@ class Index:
             numbers.setdefault(label, []).append(number)
         return numbers
 
+    @cached_property
+    def _held_chains(self) -> list[str]:
+        return sorted(set(self.chains))
+
     def tx_rows(self, txid: str) -> list[int]:
         """Return the rows of transaction `txid`: several only where chains share history."""
-        return [
-            self.row_of_tx[chain, txid]
-            for chain in sorted(set(self.chains))
-            if (chain, txid) in self.row_of_tx
-        ]
+        return [self.row_of_tx[chain, txid] for chain in self._held_chains if (chain, txid) in self.row_of_tx]
 
     def resolve(self, seeds: Sequence[str]) -> list[int]:
         """Return the output rows that seeds (address, txid or `txid:vout`) name, each once, in order.

@@ -89,6 +89,23 @@ class Ledger:
 
         write(self, path)
 
+    def until(self, height: int) -> Ledger:
+        """Return what this ledger knows of the chain up to and with a block.
+
+        Later transactions, unconfirmed ones and those in no known block are left out. What a later one
+        spends is unspent as of that block; what is spent by one that is not held is `unknown`: it may have
+        been spent before. A history that is complete as of a later block stays complete; how many
+        transactions its source then counted is left out. Disputes and evidence are those of what is left.
+
+        Raises
+        ------
+        BadInput
+            If the ledger holds several chains, or the height is negative.
+        """
+        from chainflow.ledger.until import until
+
+        return until(self, height)
+
     @cached_property
     def index(self) -> Index:
         """Integer arrays over the tables, for the engine."""

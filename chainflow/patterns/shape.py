@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from chainflow.model import OutputRecord
+from chainflow.scripts import script_type
 
 __all__ = ["DUST_SAT", "Shape"]
 
@@ -76,15 +77,52 @@ class Shape:
         return value, count
 
     @cached_property
+    def mixed(self) -> int:
+        """How many scripts are paid a value that others are paid too."""
+        return sum(self.repeated.values())
+
+    @cached_property
+    def amounts(self) -> Counter[int]:
+        """Value → how many spendable outputs are exactly that, dust and repeated scripts included."""
+        return Counter(output.value_sat for output in self.spendable)
+
+    @cached_property
     def pays_each_once(self) -> bool:
         """Whether no spendable output repeats a script."""
         return len({output.script for output in self.spendable}) == len(self.spendable)
 
     @cached_property
+    def most_of_one_script(self) -> int:
+        """How many inputs the script brings that brings most."""
+        return max(Counter(entry.script for entry in self.known).values(), default=0)
+
+    @cached_property
     def spreads_inputs(self) -> bool:
         """Whether no script brings more than a tenth of the inputs."""
-        brought = Counter(entry.script for entry in self.known)
-        return 10 * max(brought.values(), default=0) <= len(self.inputs)
+        return 10 * self.most_of_one_script <= len(self.inputs)
+
+    @cached_property
+    def pays_itself(self) -> bool:
+        """Whether a script that is spent from is paid again."""
+        return not {entry.script for entry in self.known}.isdisjoint(o.script for o in self.spendable)
+
+    @cached_property
+    def types_spent(self) -> frozenset[str]:
+        """The script types of the inputs in evidence."""
+        return frozenset(script_type(bytes.fromhex(entry.script)) for entry in self.known)
+
+    @cached_property
+    def is_native(self) -> bool:
+        """Whether all outputs, and all inputs in evidence, are P2WPKH."""
+        records = (*self.known, *self.outputs)
+        return all(len(record.script) == 44 and record.script.startswith("0014") for record in records)
+
+    @cached_property
+    def fee_sat(self) -> int | None:
+        """Inputs minus outputs; `None` where an input is not in evidence."""
+        if self.unknown:
+            return None
+        return sum(e.value_sat for e in self.known) - sum(o.value_sat for o in self.outputs)
 
     @cached_property
     def reuses_a_script(self) -> bool:
@@ -100,12 +138,12 @@ class Shape:
         one change. The slack is the fee, 5 % of the equal value and 1,000 sat per participant, since a
         taker pays the makers.
         """
-        if self.unknown:
+        fee = self.fee_sat
+        if fee is None:
             return True
         value, count = self.denomination
         brought: Counter[str] = Counter()
         for entry in self.known:
             brought[entry.script] += entry.value_sat
         change = max((output.value_sat for output in self.spendable if output.value_sat != value), default=0)
-        fee = sum(brought.values()) - sum(output.value_sat for output in self.outputs)
-        return max(brought.values()) <= value + change + fee + value // 20 + 1_000 * count
+        return max(brought.values(), default=0) <= value + change + fee + value // 20 + 1_000 * count

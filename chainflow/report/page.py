@@ -6,7 +6,6 @@ asserted, each in its own place; what is not known has a section of its own.
 
 from __future__ import annotations
 
-import itertools
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ import jinja2
 
 from chainflow import units
 from chainflow.attribution import Exposure
-from chainflow.clustering import Clustering, Explanation
+from chainflow.clustering import Clustering, Decision
 from chainflow.figures import Figure
-from chainflow.figures.text import counted
 from chainflow.ledger import Ledger
 from chainflow.ledger.coverage import HISTORY
 from chainflow.ledger.ledger import LEVELS
@@ -27,8 +25,11 @@ from chainflow.model import EndReason
 from chainflow.report.accounts import moved_by_asset, transfer_rows
 from chainflow.report.disputes import Statements, dispute_rows, stated_txs
 from chainflow.report.evidence import Entry, log_names, named_only
+from chainflow.report.explained import Explained, explain_command, lines_of, link_rows, told
+from chainflow.report.owners import cluster_rows, decision_rows, refused_rows, sheet_rows, size_lines
 from chainflow.tags import Tag, Tags
 from chainflow.tracing import Trace
+from chainflow.units import counted
 from chainflow.version import __version__
 
 __all__ = ["Grouping", "Material", "Study", "render_page"]
@@ -69,7 +70,8 @@ class Material:
     `replies` are what came and was used, `rejected` what was refused or did not come; `statements` are all
     that replies state of what is in dispute; `steps` are (log number, UTC time, kind, what); `notes` (log
     number, UTC time, text); `disclosures` (host, subject, UTC time, requests); `lost` are (log number,
-    why) of recorded steps that cannot be made again here; `head` is the log's last entry before the report.
+    why) of recorded steps that cannot be made again here; `head` is the log's last entry before the report;
+    `decisions` are those in the log, in its order.
     """
 
     question: str
@@ -86,6 +88,8 @@ class Material:
     head: tuple[int, str]
     case_name: str
     statements: Statements = ()
+    explained: Sequence[Explained] = ()
+    decisions: Sequence[Decision] = ()
 
 
 def render_page(material: Material, *, title: str = "") -> bytes:
@@ -129,7 +133,14 @@ def render_page(material: Material, *, title: str = "") -> bytes:
         parameters=lambda study: _parameters(study.trace, material.tags),
         is_conserving=lambda study: EndReason.POISON.value not in study.trace.balance,
         tags=_tags_used(material),
-        clusters=lambda grouping: list(_clusters(grouping.owners)),
+        clusters=lambda grouping: list(cluster_rows(grouping.owners, MOST_ROWS)),
+        size_lines=lambda grouping: list(size_lines(grouping.owners)),
+        refused=lambda grouping: refused_rows(grouping.owners),
+        explained=list(told(material.explained)),
+        lines=lines_of,
+        link_rows=lambda why: list(link_rows(why)),
+        decisions=decision_rows(material.decisions, [grouping.owners for grouping in material.clusterings]),
+        sheet=sheet_rows([grouping.owners for grouping in material.clusterings]),
         unknown=list(_unknown(material, declared)),
         commands=list(_commands(material, title)),
         pictures={study.step: study.figure.render("svg").decode() for study in declared},
@@ -140,9 +151,9 @@ def render_page(material: Material, *, title: str = "") -> bytes:
 
 
 def _is_account_only(material: Material) -> bool:
-    """Return whether there is nothing that could be traced or clustered, and nothing of the kind was done."""
-    ledger, done = material.ledger, (*material.studies, *material.clusterings, *material.lost)
-    return bool(ledger.transfers.num_rows) and not ledger.txs.num_rows and not done
+    """Return whether there is nothing that could be traced, and nothing was."""
+    ledger = material.ledger
+    return bool(ledger.transfers.num_rows) and not ledger.txs.num_rows and not material.studies
 
 
 def _in_part(ledger: Ledger) -> set[tuple[str, str]]:
@@ -248,6 +259,8 @@ def _commands(material: Material, title: str) -> Iterator[str]:
         options += f" --dust {chosen['dust_sat']}" if chosen["dust_sat"] else ""
         seeds = " ".join(shlex.quote(seed) for seed in study.trace.seeds)
         yield f"chainflow trace --read-only {case} {seeds} {options}"
+    for one in material.explained:
+        yield explain_command(one, case, material.tags, material.decisions)
     named = f" --title {shlex.quote(title)}" if title else ""
     yield f"chainflow report --read-only {case} -o again.html{named}"
 
@@ -256,15 +269,6 @@ def _tags_used(material: Material) -> list[Tag]:
     """Return the tags on addresses that are in evidence."""
     known = {*material.ledger.index.labels, *material.ledger.accounts}
     return [tag for tag in material.tags if tag.address in known]
-
-
-def _clusters(owners: Clustering) -> Iterator[tuple[str, int, Explanation]]:
-    """Yield the largest clusters of two or more, each with why its first two members are together."""
-    for name, size in itertools.islice(owners.sizes.items(), MOST_ROWS):
-        if size < 2:
-            break
-        members = owners.members(name)
-        yield name, size, owners.explain(members[0], members[1])
 
 
 def _unknown(material: Material, declared: Sequence[Study]) -> Iterator[str]:
@@ -327,7 +331,7 @@ def _unknown_transfers(ledger: Ledger) -> Iterator[str]:
         yield f"{hearsay:,} of {total:,} transfers are one source's word: no bytes, no second host."
     if total:
         yield (
-            "Accounts hold one balance, not coins: tracing, clustering and drawing them is not in this version. "
+            "Accounts hold one balance, not coins: tracing and drawing them is not in this version. "
             "What a contract pays inside a transaction no hash commits to."
         )
 

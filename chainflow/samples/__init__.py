@@ -1,4 +1,4 @@
-"""Sample cases: a published one recorded from the chain, made-up ones with a known truth.
+"""Sample cases: a published one recorded from the chain, made-up and played ones with a known truth.
 
 >>> from chainflow import samples
 >>> samples.load("training").chain
@@ -13,14 +13,39 @@ from typing import Any
 
 from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
+from chainflow.samples.day import CoinJoinDay, coinjoin_day
 from chainflow.samples.lantern import training_case
 from chainflow.samples.lessons import Grade, Lesson, peel_chain
+from chainflow.samples.owners import Truth
+from chainflow.samples.wallets import Simulation, simulated_wallets
 from chainflow.tags import Tags
 
-__all__ = ["NAMES", "Grade", "Lesson", "facts", "load", "path", "peel_chain", "tags", "training_case"]
+__all__ = [
+    "NAMES",
+    "CoinJoinDay",
+    "Grade",
+    "Lesson",
+    "Simulation",
+    "Truth",
+    "coinjoin_day",
+    "facts",
+    "load",
+    "path",
+    "peel_chain",
+    "simulated_wallets",
+    "tags",
+    "training_case",
+    "truth",
+]
 
-NAMES = ("colonial", "training")
-"""The cases that come as files: the first is public record, the second is `training_case()`."""
+NAMES = ("colonial", "training", "regtest")
+"""The cases that come as files: public record, `training_case()`, and twelve wallets of a real node."""
+
+_TRUTHS = {"regtest": "owners.csv", "training": "truth.csv"}
+_POPULATIONS = {
+    "regtest": "regtest run of litecoind, 12 wallets",
+    "training": "made-up training case Op Lantern, 12 owners",
+}
 
 
 def path(name: str) -> Path:
@@ -67,13 +92,34 @@ def tags(name: str) -> Tags:
     return Tags.read(path(name) / "tags.yaml", strict=True)
 
 
+def truth(name: str) -> Truth:
+    """Return whose each address of a sample case is, where that is known.
+
+    Raises
+    ------
+    BadInput
+        If there is no such case, or nobody knows whose its addresses are.
+
+    Examples
+    --------
+    >>> len(set(truth("regtest").owners.values()))
+    12
+    """
+    folder = path(name)
+    if name not in _TRUTHS:
+        known = ", ".join(_TRUTHS)
+        raise BadInput(f"nobody knows whose the addresses of {name!r} are", hint=f"known: {known}")
+    newest = load(name).txs["time"].to_pylist()[-1]
+    return Truth.read(folder / _TRUTHS[name], population=_POPULATIONS[name], date=newest.date().isoformat())
+
+
 def facts(name: str) -> dict[str, Any]:
     """Return the published figures of a recorded case, to compare results with; amounts in base units.
 
     Raises
     ------
     BadInput
-        If there is no such case, or it is made up: then see `training_case().answers`.
+        If there is no such case, or it is no published one: then see `truth`, or `training_case().answers`.
 
     Examples
     --------
@@ -82,5 +128,7 @@ def facts(name: str) -> dict[str, Any]:
     """
     place = path(name) / "facts.json"
     if not place.is_file():
-        raise BadInput(f"nothing was published about {name!r}", hint="see samples.training_case().answers")
+        raise BadInput(
+            f"nothing was published about {name!r}", hint="it is no published case: see samples.truth"
+        )
     return dict(json.loads(place.read_text(encoding="utf-8")))

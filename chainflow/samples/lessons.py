@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -15,6 +13,7 @@ from chainflow.errors import BadInput, SeedUnknown
 from chainflow.ledger import Ledger
 from chainflow.model import Recipe
 from chainflow.samples.make import Habits, Maker
+from chainflow.samples.owners import compare_owners
 from chainflow.tags import Tags
 
 __all__ = ["Clusters", "Grade", "Lesson", "WrongLink", "peel_chain"]
@@ -152,17 +151,13 @@ class Lesson:
                 "this clustering has none of the lesson's addresses", hint="cluster the lesson's own ledger"
             )
         found = {address: cluster or f"unseen {address}" for address, cluster in clusters.items()}
-        cells = Counter((found[address], owner) for address, owner in self.truth.items())
-        owners: dict[str, list[str]] = {}
-        for cluster, owner in sorted(cells):
-            owners.setdefault(cluster, []).append(owner)
-        true = _pairs(cells.values())
+        cells = compare_owners(found, self.truth)
         return Grade(
-            true=true,
-            false=_pairs(Counter(found.values()).values()) - true,
-            missed=_pairs(Counter(self.truth.values()).values()) - true,
+            true=cells.true,
+            false=cells.false,
+            missed=cells.missed,
             unseen=unseen,
-            merged=tuple(sorted(tuple(several) for several in owners.values() if len(several) > 1)),
+            merged=tuple(sorted(owners for _, owners in cells.merged)),
             wrong_links=self._wrong_links(clustering.links),
             recipe=Recipe(
                 "grade", {"lesson": self.title}, inputs=[self.ledger.digest, clustering.recipe.digest]
@@ -196,10 +191,6 @@ def _cluster_of(address: str, clustering: Clusters) -> str | None:
         return clustering.of(address)
     except SeedUnknown:
         return None
-
-
-def _pairs(sizes: Collection[int]) -> int:
-    return sum(comb(size, 2) for size in sizes)
 
 
 def _share(fraction: tuple[int, int]) -> str:

@@ -86,6 +86,6 @@ def test_recorded_mixes_of_three_families_join_nobody(shared: Path):
     clustering = cluster(ledger_of(map(from_esplora, replies)))
     assert set(clustering.sizes.values()) == {1}
     refused = dict(
-        zip(clustering.vetoed["txid"].to_pylist(), clustering.vetoed["pattern"].to_pylist(), strict=True)
+        zip(clustering.vetoed["txid"].to_pylist(), clustering.vetoed["by"].to_pylist(), strict=True)
     )
-    assert Counter(refused.values()) == {"wabisabi": 1, "whirlpool": 1, "equal-output": 1}
+    assert Counter(refused.values()) == {"wabisabi": 1, "whirlpool": 1, "stonewall": 1}

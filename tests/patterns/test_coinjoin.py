@@ -37,6 +37,14 @@ JOINMARKET = shape(
 WASABI_1 = shape([11_000_000 + n for n in range(12)], [10_000_123] * 12 + [990_000 + n for n in range(8)])
 WABISABI = shape([400_000 + n for n in range(20)], [262_144] * 8 + [531_441] * 6 + [100_000] * 5 + [77_777])
 WHIRLPOOL = shape([5_010_000, 5_000_000, 5_010_000, 5_000_000, 5_010_000], [5_000_000] * 5)
+LEVELS = shape(
+    [41_000_000 + n for n in range(20)],
+    [10_000_123] * 10 + [20_000_210] * 8 + [40_000_333] * 4 + [990_000 + n for n in range(14)],
+)
+LATE = shape([9_300_000 + n for n in range(15)], [9_100_017] * 12 + [70_000 + n for n in range(11)])
+SMALL_WABISABI = shape(
+    [400_000 + n for n in range(13)], [262_144] * 5 + [531_441] * 3 + [100_000] * 4 + [77_777, 6_561]
+)
 STONEWALL = shape([150_000, 120_000], [100_000, 100_000, 49_800, 19_900])
 
 
@@ -46,19 +54,41 @@ def test_joinmarket_pays_half_of_its_outputs_equally_and_each_participant_one_ch
     assert verdict.reasons[0] == "3 outputs of exactly 0.00050000 BTC, half of all 6 outputs"
 
 
-def test_wasabi_1_mixes_near_a_tenth_of_a_coin():
-    assert family(WASABI_1) == "wasabi-1"
+def test_wasabi_1_0_mixes_one_value_near_a_tenth_of_a_coin():
+    verdict = classify(WASABI_1)
+    assert (verdict.family, verdict.ambiguous, verdict.against) == ("wasabi-1.0", False, ())
+
+
+def test_wasabi_1_1_mixes_doublings_of_it_too():
+    verdict = classify(LEVELS)
+    assert verdict.family == "wasabi-1.1"
+    assert verdict.reasons[0] == (
+        "22 of 36 outputs are equal and near 0.1 BTC or its doubles: "
+        "10 × 0.10000123 BTC, 8 × 0.20000210 BTC, 4 × 0.40000333 BTC"
+    )
+
+
+def test_a_later_round_is_known_by_its_p2wpkh_scripts_though_its_value_has_drifted():
+    assert family(LATE) == "wasabi-1.0"
+    other = tuple(OutputRecord(entry.value_sat, "76a9" + entry.script) for entry in LATE.inputs)
+    assert family(dataclasses.replace(LATE, inputs=other)) == "joinmarket"
 
 
 def test_paying_the_coordinator_shows_wasabi_1_at_any_denomination():
     paid = (*records(*[5_003_000] * 4, prefix="bb"), OutputRecord(31_000, COORDINATOR))
     verdict = classify(Shape(records(*[5_100_000] * 4, prefix="aa"), paid))
-    assert verdict.family == "wasabi-1"
+    assert verdict.family == "wasabi-1.0"
     assert "bc1qs604c7jv6amk4cxqlnvuxv26hv3e48cds4m0ew" in verdict.reasons[1]
 
 
 def test_wabisabi_repeats_several_values():
     assert family(WABISABI) == "wabisabi"
+
+
+def test_a_small_wabisabi_round_is_known_by_its_amounts():
+    assert family(SMALL_WABISABI) == "wabisabi"
+    shifted = tuple(OutputRecord(o.value_sat + 1, o.script) for o in SMALL_WABISABI.outputs)
+    assert family(dataclasses.replace(SMALL_WABISABI, outputs=shifted)) == "equal-output"
 
 
 def test_whirlpool_turns_pool_and_new_coins_into_pool_coins():
@@ -71,9 +101,42 @@ def test_a_whirlpool_without_a_new_coin_cannot_pay_its_fee_and_is_none_of_that_f
     assert family(shape([5_000_000] * 5, [5_000_000] * 5)) != "whirlpool"
 
 
+def test_a_pool_of_ashigaru_counts_from_the_day_it_opened():
+    mix = shape([25_010_000, 25_000_000, 25_010_000, 25_000_000, 25_000_000], [25_000_000] * 5)
+    assert family(dataclasses.replace(mix, height=899_800)) == "whirlpool"
+    assert family(dataclasses.replace(mix, height=899_799)) != "whirlpool"
+
+
 def test_two_equal_outputs_of_four_are_ambiguous():
     verdict = classify(STONEWALL)
-    assert (verdict.family, verdict.ambiguous) == ("equal-output", True)
+    assert (verdict.family, verdict.ambiguous) == ("stonewall", True)
+    assert verdict.reasons[0] == "2 outputs of exactly 0.00100000 BTC among 4 outputs, the others differ"
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        (
+            shape([900_000, 20_000], [100_000, 100_000, 700_000]),
+            "the largest payer is not repaid: it brings more than one equal output and one other cover",
+        ),
+        (
+            dataclasses.replace(WASABI_1, height=530_499),
+            "wasabi-1.0 but for: from block 530,500",
+        ),
+        (
+            dataclasses.replace(WABISABI, inputs=(*WABISABI.inputs[:17], *WABISABI.inputs[:1] * 3)),
+            "wabisabi but for: no script brings more than a tenth of the inputs",
+        ),
+        (
+            dataclasses.replace(STONEWALL, inputs=(*STONEWALL.inputs, STONEWALL.outputs[3])),
+            "a script that is spent from is paid again",
+        ),
+        (LEVELS, "it has the shape of wabisabi too"),
+    ],
+)
+def test_a_verdict_says_what_speaks_against_it(of, said):
+    assert said in classify(of).against
 
 
 @pytest.mark.parametrize(
@@ -107,7 +170,8 @@ def test_a_tx0_is_no_coinjoin_though_it_has_several_inputs_and_equal_outputs():
     ("before", "name", "height"),
     [
         (JOINMARKET, "joinmarket", 392_300),
-        (WASABI_1, "wasabi-1", 530_500),
+        (WASABI_1, "wasabi-1.0", 530_500),
+        (LEVELS, "wasabi-1.1", 530_500),
         (WHIRLPOOL, "whirlpool", 570_000),
         (WABISABI, "wabisabi", 741_213),
     ],
@@ -126,7 +190,7 @@ def test_a_shape_too_early_for_its_family_is_still_vetoed_as_ambiguous():
 def test_inputs_that_are_not_in_evidence_make_a_verdict_ambiguous():
     verdict = classify(dataclasses.replace(WHIRLPOOL, inputs=(None, None, *WHIRLPOOL.inputs[:3])))
     assert (verdict.family, verdict.ambiguous) == ("whirlpool", True)
-    assert verdict.reasons[-1] == "2 of 5 inputs are not in evidence"
+    assert verdict.against == ("only 3 of 5 inputs are in evidence",)
 
 
 def test_only_the_families_asked_for_are_named():
@@ -191,7 +255,7 @@ def test_coinjoins_say_how_they_were_made_and_show_it():
     assert found.digest == coinjoins(held).digest != coinjoins(held, families=()).digest
     assert repr(found) == "<CoinJoins 1: 1 joinmarket>"
     assert "joinmarket" in found._repr_html_()
-    assert found.to_pandas().columns.tolist() == ["txid", "family", "ambiguous", "reasons"]
+    assert found.to_pandas().columns.tolist() == ["txid", "family", "ambiguous", "reasons", "against"]
 
 
 def test_an_input_without_prevout_still_counts_as_an_input():
@@ -210,3 +274,10 @@ def test_an_unknown_family_is_refused_with_the_list():
 
 def test_the_package_offers_the_rule_and_the_shape():
     assert set(patterns.__all__) >= {"coinjoins", "classify", "Shape", "Verdict", "CoinJoins"}
+
+
+def test_of_inputs_that_are_not_in_evidence_nothing_is_said():
+    mix = [OutputRecord(100_000, f"0014{n:040x}") for n in range(5)]
+    verdict = classify(Shape((None,) * 5, tuple(mix)))
+    assert (verdict.family, verdict.ambiguous) == ("whirlpool", True)
+    assert verdict.reasons[1].startswith("0 of the 0 inputs in evidence are new")

@@ -1,0 +1,1 @@
+"""How links become clusters: terms, vetoes, constraints, decisions, quarantine, union-find."""
