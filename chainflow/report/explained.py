@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from chainflow.model import digest_of
 from chainflow.tags import Tags
 from chainflow.units import counted
 
-__all__ = ["Explained", "Told", "explain_command", "explained_digest", "lines_of", "link_rows", "told"]
+__all__ = ["Explained", "Told", "explain_command", "explained_digest", "link_rows", "told"]
 
 _LISTED = 5
 """Transactions of one link that are listed; the case holds all."""
@@ -87,11 +86,6 @@ def _survivals(pairs: Iterable[Explanation]) -> dict[str, str]:
 
 def _name(why: Explanation) -> str:
     return f"{why.a} and {why.b}"
-
-
-def lines_of(why: Explanation) -> list[str]:
-    """Return the sentence of an explanation, each step of a chain on a line of its own."""
-    return re.split(r" (?=\(\d+\) )", why.sentence) if len(why.chain) > 1 else [why.sentence]
 
 
 def link_rows(why: Explanation) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ from chainflow.model import EndReason
 from chainflow.report.accounts import moved_by_asset, transfer_rows
 from chainflow.report.disputes import Statements, dispute_rows, stated_txs
 from chainflow.report.evidence import Entry, log_names, named_only
-from chainflow.report.explained import Explained, explain_command, lines_of, link_rows, told
+from chainflow.report.explained import Explained, explain_command, link_rows, told
 from chainflow.report.owners import cluster_rows, decision_rows, refused_rows, sheet_rows, size_lines
 from chainflow.tags import Tag, Tags
 from chainflow.tracing import Trace
@@ -137,7 +137,6 @@ def render_page(material: Material, *, title: str = "") -> bytes:
         size_lines=lambda grouping: list(size_lines(grouping.owners)),
         refused=lambda grouping: refused_rows(grouping.owners),
         explained=list(told(material.explained)),
-        lines=lines_of,
         link_rows=lambda why: list(link_rows(why)),
         decisions=decision_rows(material.decisions, [grouping.owners for grouping in material.clusterings]),
         sheet=sheet_rows([grouping.owners for grouping in material.clusterings]),

@@ -334,7 +334,6 @@ def test_a_whole_history_is_known_beside_another_chain_too():
 
     def read(name: str) -> Listing:
         shown = both[name == "ben"].txid
-        # the made-up coin was paid to the address by a transaction that the history names too
         return Listing("btc-regtest", at(name), "", (shown,), complete=True)
 
     other = together("zed", number=3, chain="ltc-regtest")
@@ -350,3 +349,12 @@ def test_a_transaction_that_makes_two_links_is_left_out_once():
     other = Pairs(((at("ben"), at("cat"), spend.txid),), name="others")
     said = cluster(ledger(spend), [rule, other]).explain(at("ann"), at("cat"))
     assert (len(said.chain), len(said.what_if())) == (2, 1)
+
+
+def test_the_lines_of_an_explanation_are_its_steps_whatever_a_reason_says():
+    decided = Decision("same", at("cat"), at("ben"), "letter (2) of 4 May")
+    held = ledger(together("ann", "ben", number=1), together("cat", number=2))
+    said = cluster(held, decisions=[decided]).explain(at("ann"), at("cat"))
+    assert len(said.lines) == 2 + len(said.chain)
+    assert " ".join(said.lines) == said.sentence
+    assert "letter (2) of 4 May" in next(line for line in said.lines if line.startswith("(2) "))

@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from chainflow.clustering.accounts.moves import Ints, Moves, checked_count
+from chainflow.clustering.accounts.moves import Ints, Moves
 from chainflow.clustering.rules import About, Kind
 from chainflow.ledger import Ledger
+from chainflow.units import whole_number
 
 __all__ = ["Airdrop"]
 
@@ -71,9 +72,9 @@ class Airdrop:
 
     def links(self, ledger: Ledger) -> pa.Table:
         """Return a link from each recipient to its collector, from the transfer between them."""
-        least = checked_count("min_recipients", self.min_recipients, 1)
-        checked_count("max_median_gap", self.max_median_gap)
-        sources = checked_count("min_sources", self.min_sources, 1)
+        least = whole_number(self.min_recipients, "recipients", least=1)
+        whole_number(self.max_median_gap, "blocks")
+        sources = whole_number(self.min_sources, "sources", least=1)
         moves = Moves.of(ledger)
         may_link = moves.may_link(self.excluded) & moves.is_active
         found = [np.zeros(0, dtype=np.int64)]

@@ -10,13 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from chainflow.clustering.accounts.moves import Moves, checked_count, labels_of, needed
+from chainflow.clustering.accounts.moves import Moves, labels_of, needed
 from chainflow.clustering.rules import About, Kind
 from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
 from chainflow.model import TransferKind
 from chainflow.sources.accounts import APPROVAL_TOPIC, evm_address, evm_hash
 from chainflow.sources.strict import Field
+from chainflow.units import whole_number
 
 __all__ = ["Approval", "SelfAuthorisation", "read_approvals"]
 
@@ -144,7 +145,7 @@ class SelfAuthorisation:
 
     def links(self, ledger: Ledger) -> pa.Table:
         """Return a link from each owner to its spender, from the approval."""
-        most = checked_count("max_owners", self.max_owners, 1)
+        most = whole_number(self.max_owners, "owners", least=1)
         moves = Moves.of(ledger)
         may_link = moves.may_link(self.excluded) & moves.is_active
         given = sorted(set(_placed(moves, [_checked(row) for row in self.approvals])))

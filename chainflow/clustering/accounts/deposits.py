@@ -22,7 +22,6 @@ from chainflow.clustering.accounts.moves import (
     Bools,
     Ints,
     Moves,
-    checked_count,
     labels_of,
     needed,
 )
@@ -30,6 +29,7 @@ from chainflow.clustering.rules import About, Kind
 from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
 from chainflow.model import TransferKind
+from chainflow.units import whole_number
 
 __all__ = ["MATCHES", "DepositReuse", "TokenDeposit"]
 
@@ -124,7 +124,7 @@ class _Reuse(ABC):
 
     def _matched(self, moves: Moves) -> tuple[Ints, Ints]:
         """Return the rows of payments and of sweeps, pair by pair, in chain order of the sweeps."""
-        checked_count("max_blocks", self.max_blocks)
+        whole_number(self.max_blocks, "blocks")
         actors = _actors(moves, self.exchanges)
         may_link = moves.may_link(self.excluded) & (actors < 0)
         rows = np.flatnonzero(self._rows(moves))

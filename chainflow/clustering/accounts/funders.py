@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from chainflow.clustering.accounts.moves import Ints, Moves, checked_count
+from chainflow.clustering.accounts.moves import Ints, Moves
 from chainflow.clustering.rules import About, Kind
 from chainflow.ledger import Ledger
 from chainflow.model import TransferKind
+from chainflow.units import whole_number
 
 __all__ = ["GasFunder"]
 
@@ -71,8 +72,8 @@ class GasFunder:
 
     def links(self, ledger: Ledger) -> pa.Table:
         """Return a link from each funder to each account that it funded, from the first payment."""
-        least = checked_count("min_accounts", self.min_accounts, 1)
-        most = checked_count("max_accounts", self.max_accounts, least)
+        least = whole_number(self.min_accounts, "accounts", least=1)
+        most = whole_number(self.max_accounts, "accounts", least=least)
         moves = Moves.of(ledger)
         may_link = moves.may_link(self.excluded)
         rows = _first_funding(moves)

@@ -23,11 +23,10 @@ from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
 from chainflow.model import TransferKind
 
-__all__ = ["Amounts", "Bools", "Ints", "Moves", "checked_count", "labels_of", "needed"]
+__all__ = ["Amounts", "Bools", "Ints", "Moves", "labels_of", "needed"]
 
 Amounts = npt.NDArray[np.object_]
 
-_MOST = 2**53
 _NEVER = np.iinfo(np.int64).max
 _SIGNED = (TransferKind.NATIVE, TransferKind.FEE)
 """Kinds whose sender signed the transaction; a token's log says what its contract likes to say."""
@@ -58,19 +57,6 @@ def needed(name: str, given: Collection[object], *, hint: str) -> None:
     """
     if not len(given):
         raise BadInput(f"no {name}: without them this finds nothing, whatever is there", hint=hint)
-
-
-def checked_count(name: str, value: int, least: int = 0) -> int:
-    """Return a whole number that a rule was given.
-
-    Raises
-    ------
-    BadInput
-        If it is none, less than `least`, or beyond 2^53.
-    """
-    if type(value) is not int or not least <= value <= _MOST:
-        raise BadInput(f"{name} is {value!r}", hint=f"a whole number from {least} to 2^53")
-    return value
 
 
 @dataclass(frozen=True, eq=False)  # no slots: `cached_property` keeps its value in the instance's dict

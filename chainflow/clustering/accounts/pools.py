@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from chainflow import schema
-from chainflow.clustering.accounts.moves import Moves, checked_count, needed
+from chainflow.clustering.accounts.moves import Moves, needed
 from chainflow.clustering.accounts.visits import Visit, Visits, checked_pools
 from chainflow.clustering.rules import About, Kind
 from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
 from chainflow.model import TransferKind
+from chainflow.units import whole_number
 
 __all__ = ["PAIRS", "PoolAddress", "PoolGasPrice", "PoolLinkedAddress", "PoolPortfolio", "PoolRule"]
 
@@ -254,8 +255,9 @@ class PoolPortfolio(PoolRule):
 
     def _equal(self, visits: Visits) -> dict[int, list[tuple[list[int], list[int]]]]:
         """Return, per recipient, pairs of equal portfolios (deposits, withdrawals), the deposits first."""
-        for name, least in (("min_pools", 1), ("min_withdrawals", 1), ("seconds", 1)):
-            checked_count(name, getattr(self, name), least)
+        for what, number in (("pools", self.min_pools), ("withdrawals", self.min_withdrawals)):
+            whole_number(number, what, least=1)
+        whole_number(self.seconds, "seconds", least=1)
         known: dict[tuple[tuple[int, int], ...], list[list[int]]] = defaultdict(list)
         for counts, into in self._portfolios(visits.deposits):
             known[counts].append(into)
@@ -317,7 +319,7 @@ class PoolLinkedAddress(PoolRule):
 
     def matched(self, visits: Visits) -> list[tuple[int, int]]:
         """Return the deposits and later withdrawals of accounts that pay each other."""
-        least, moves = checked_count("min_payments", self.min_payments, 1), visits.moves
+        least, moves = whole_number(self.min_payments, "payments", least=1), visits.moves
         rows = np.flatnonzero(moves.is_own & moves.is_kind(TransferKind.NATIVE))
         ends = np.sort(np.stack([moves.sender[rows], moves.recipient[rows]], axis=1), axis=1)
         paid = np.unique(np.column_stack([ends, moves.tx[rows]]), axis=0)[:, :2].tolist()

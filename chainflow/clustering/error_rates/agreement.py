@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from chainflow.clustering.engine.claims import Bools, Ints
 from chainflow.ledger import Ledger
 
 __all__ = ["BOTH", "CHANGE", "NO_ROLE", "RECEIVE", "Receipts", "stated_roles"]
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 NO_ROLE, RECEIVE, CHANGE, BOTH = 0, 1, 2, 3
 """What an address is for: paid by others, by its own owner, by both (the first two added); 0: not known."""

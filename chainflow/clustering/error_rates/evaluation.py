@@ -11,7 +11,8 @@ import pandas as pd
 
 from chainflow import cards, units
 from chainflow.clustering.clustering import Clustering
-from chainflow.clustering.error_rates.agreement import CHANGE, NO_ROLE, RECEIVE, Ints, Receipts, stated_roles
+from chainflow.clustering.engine.claims import Ints
+from chainflow.clustering.error_rates.agreement import CHANGE, NO_ROLE, RECEIVE, Receipts, stated_roles
 from chainflow.clustering.error_rates.share import Share
 from chainflow.errors import BadInput, SeedUnknown
 from chainflow.model import Recipe

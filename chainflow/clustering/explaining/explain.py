@@ -125,11 +125,16 @@ class Explanation:
     @property
     def reason(self) -> str:
         """The explanation in words, without error figures."""
-        return self._said([link.sentence for link in self.chain])
+        return " ".join(self._said([link.sentence for link in self.chain]))
 
     @property
     def sentence(self) -> str:
         """The whole explanation in words, with the error figure of each rule where it is first used."""
+        return " ".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sentence in parts: what is asked, one step after another, and the weakest at last."""
         told: dict[str, int] = {}
         steps = []
         for step, link in enumerate(self.chain, 1):
@@ -142,15 +147,14 @@ class Explanation:
             steps.append(f"{link.sentence} {figure}".rstrip())
         return self._said(steps)
 
-    def _said(self, steps: list[str]) -> str:
+    def _said(self, steps: list[str]) -> tuple[str, ...]:
         if self.a == self.b:
-            return f"{self.a} is one address: there is nothing to join."
+            return (f"{self.a} is one address: there is nothing to join.",)
         if self.apart is not None:
-            return self.apart.sentence
+            return (self.apart.sentence,)
         if len(steps) == 1:
-            return steps[0]
-        numbered = " ".join(f"({step}) {said}" for step, said in enumerate(steps, 1))
-        return f"{self._head} {numbered} {self._tail}"
+            return (steps[0],)
+        return (self._head, *(f"({step}) {said}" for step, said in enumerate(steps, 1)), self._tail)
 
     @property
     def _head(self) -> str:

@@ -56,7 +56,7 @@ class Link:
         Of a change link: every other change rule and its vote on that output, in the first transaction;
         1 for it, 0 cannot rule it out, -1 against it, -2 does not apply.
     veto : str
-        What the patterns that may refuse such a link said of its transactions.
+        What the patterns that may refuse such a link said of its transactions, and who could not be asked.
     """
 
     rule: str
@@ -174,8 +174,6 @@ def link_of(owners: Clustering, place: int, statement: int, other: int) -> Link:
     votes = _votes(owners, txids[0], ends, besides=name) if said.kind is Kind.CHANGE else ()
     speaks_for += _ayes(votes)
     speaks_against += _noes(votes)
-    if votes and owners.ballots.unasked:
-        speaks_for += [f"could not be asked: {', '.join(owners.ballots.unasked)}"]
     speaks_against += _contested(owners, said.kind, txids)
     return Link(
         name,
@@ -189,7 +187,7 @@ def link_of(owners: Clustering, place: int, statement: int, other: int) -> Link:
         figures_of(rule, owners.terms.veto_kind),
         tuple(speaks_for),
         tuple(speaks_against),
-        _veto_said(owners, said.kind, len(txids)),
+        _checked(owners, said.kind, len(txids)),
         votes,
     )
 
@@ -248,6 +246,13 @@ def _contested(owners: Clustering, kind: Kind, txids: tuple[str, ...]) -> list[s
         for verdict in said
         if verdict.family in (*FAMILIES, "payjoin")
     ][:_LISTED]
+
+
+def _checked(owners: Clustering, kind: Kind, support: int) -> str:
+    """Return what was checked of a link, and what could not be."""
+    unasked = owners.ballots.unasked if kind is Kind.CHANGE else ()
+    untold = f"Change rules that could not be asked: {', '.join(unasked)}." if unasked else ""
+    return " ".join(filter(None, [_veto_said(owners, kind, support), untold]))
 
 
 def _veto_said(owners: Clustering, kind: Kind, support: int) -> str:
