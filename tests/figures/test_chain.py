@@ -54,10 +54,8 @@ def test_addresses_that_are_apart_are_drawn_with_the_reason():
     assert "no chain of links joins them" in svg
 
 
-@pytest.mark.parametrize("payload", PAYLOADS[:8])
+@pytest.mark.parametrize("payload", [payload for payload in PAYLOADS if payload.strip()])
 def test_hostile_reasons_stay_text(payload):
-    if not payload.strip():
-        return
     decided = Decision("same", at("ann"), at("ben"), payload, payload)
     held = ledger(together("ann", number=1), together("ben", number=2))
     svg = draw(cluster(held, decisions=[decided]).explain(at("ann"), at("ben"))).svg
