@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from chainflow.version import __version__
 
 if TYPE_CHECKING:
-    from chainflow import clustering, patterns, samples
-    from chainflow.attribution import Exposure, exposure
+    from chainflow import clustering, patterns, samples, typologies
+    from chainflow.attribution import Exposure, exposure, exposure_of, screen
     from chainflow.case import Case
     from chainflow.clustering import Clustering, cluster
     from chainflow.crawl import fetch
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from chainflow.prices import Prices, value_table
     from chainflow.proving import prove_amounts
     from chainflow.tags import Tags
-    from chainflow.tracing import Trace, trace
+    from chainflow.tracing import Claim, Trace, trace
+    from chainflow.tracing.bounding import bounds
+    from chainflow.tracing.claims import check_claims
+    from chainflow.tracing.conversions import Conversions, find_conversions
+    from chainflow.tracing.paths import max_flow, paths, to_nearest
 
 __all__ = [
     "Case",
     "ChainflowError",
+    "Claim",
     "Clustering",
+    "Conversions",
     "Exposure",
     "Figure",
     "Ledger",
@@ -41,25 +47,36 @@ __all__ = [
     "Trace",
     "__version__",
     "address_graph",
+    "bounds",
+    "check_claims",
     "cluster",
     "cluster_graph",
     "clustering",
     "draw",
     "exposure",
+    "exposure_of",
     "fetch",
+    "find_conversions",
+    "max_flow",
     "open_file",
+    "paths",
     "patterns",
     "prove_amounts",
     "samples",
+    "screen",
+    "to_nearest",
     "trace",
     "transaction_graph",
+    "typologies",
     "value_table",
 ]
 
 _HOME = {
     "Case": "case",
     "ChainflowError": "errors",
+    "Claim": "tracing",
     "Clustering": "clustering",
+    "Conversions": "tracing.conversions",
     "Exposure": "attribution",
     "Figure": "figures",
     "Ledger": "ledger",
@@ -68,13 +85,21 @@ _HOME = {
     "Tags": "tags",
     "Trace": "tracing",
     "address_graph": "ledger",
+    "bounds": "tracing.bounding",
+    "check_claims": "tracing.claims",
     "cluster": "clustering",
     "cluster_graph": "ledger",
     "draw": "figures",
     "exposure": "attribution",
+    "exposure_of": "attribution",
     "fetch": "crawl",
-    "prove_amounts": "proving",
+    "find_conversions": "tracing.conversions",
+    "max_flow": "tracing.paths",
     "open_file": "formats",
+    "paths": "tracing.paths",
+    "prove_amounts": "proving",
+    "screen": "attribution",
+    "to_nearest": "tracing.paths",
     "trace": "tracing",
     "transaction_graph": "ledger",
     "value_table": "prices",

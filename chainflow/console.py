@@ -18,7 +18,18 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["err", "out", "print_json", "print_section", "print_table", "print_text", "printable", "records"]
+__all__ = [
+    "err",
+    "out",
+    "print_json",
+    "print_records",
+    "print_section",
+    "print_table",
+    "print_text",
+    "printable",
+    "records",
+    "sentence_of",
+]
 
 _PIPE_WIDTH = 1_000
 """Columns where nobody looks at a terminal: an address or txid must come out on one line."""
@@ -69,6 +80,23 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[objec
         table.add_row(*(escape(printable(cell)) for cell in row))
     out.print(table)
     out.print()
+
+
+def print_records(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows one below the other, a line for each cell that says anything: no line is wide as a table."""
+    print_text(title)
+    for number, row in enumerate(rows, start=1):
+        for at, (name, cell) in enumerate(
+            (name, cell) for name, cell in zip(header, row, strict=True) if cell not in ("", None)
+        ):
+            print_text(f"{f'{number}.' if not at else '':<4}{name}: {cell}")
+    print_text("")
+
+
+def sentence_of(value: object) -> str:
+    """Return what a result says of itself in one line, without the brackets of Python."""
+    text = repr(value)
+    return f"{text[1:-1]}." if text.startswith("<") and text.endswith(">") else text
 
 
 def print_section(title: str, content: object) -> None:

@@ -136,8 +136,8 @@ def _forward(case: Case, facts: dict[str, Any], result: Result, say: Say) -> Non
     result.check("the output said to be the ransom", trail.seed_sat, facts["ransom"]["value_sat"])
     say("Forward from the ransom payment (FIFO)", _balance(trail))
     exposure = case.exposure(trail)
-    rows = [(name, units.format_coins(value)) for name, value in exposure.balance.items()]
-    say("Exposure of the ransom by tag category", (["category", "value"], rows))
+    rows = [(line.category, line.reason, line.amount) for line in exposure.lines(trail.asset)]
+    say("Exposure of the ransom by tag category", (["category", "ended by", "value"], rows))
 
 
 def _backward(case: Case, facts: dict[str, Any], say: Say) -> None:

@@ -26,6 +26,7 @@ from chainflow.report import (
     Grouping,
     Material,
     Study,
+    declared_of,
     entry_of,
     explained_digest,
     of_disputes,
@@ -33,10 +34,12 @@ from chainflow.report import (
 from chainflow.sources import GROUP as SOURCES
 from chainflow.sources import Source
 from chainflow.tags import Tags
-from chainflow.tracing import Trace, trace
+from chainflow.tracing import AccountTrace, Trace, trace
+from chainflow.tracing.conversions import Conversions
 
 __all__ = [
     "asked",
+    "clustering_at",
     "decisions_of",
     "declared_policies",
     "disclosure_rows",
@@ -68,8 +71,11 @@ def disclosure_rows(log: Log) -> list[tuple[str, str, datetime, int]]:
 
 
 def declared_policies(log: Log) -> dict[str, int]:
-    """Map each policy that was declared to the number of the entry that says so."""
-    return {str(event.content["policy"]): event.seq for event in log.events("policy.declare")}
+    """Map each policy that was declared to the number of the first entry that says so."""
+    found: dict[str, int] = {}
+    for event in log.events("policy.declare"):
+        found.setdefault(str(event.content["policy"]), event.seq)
+    return found
 
 
 def decisions_of(log: Log) -> tuple[Decision, ...]:
@@ -83,9 +89,10 @@ def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Mater
     """Gather what the report prints; the ledger and tags are those of the same log."""
     groupings = [*_clusterings(log, ledger)]
     made = [one for one in groupings if isinstance(one, Grouping)]
-    again = [*groupings, *_explanations(log, made), *_studies(log, ledger, tags)]
+    again = [*groupings, *_explanations(log, made), *_studies(log, ledger, tags, made)]
     # the report's own entries would change the next report
     entries = [event for event in log.events() if event.kind not in ("report.run", "draw.run")]
+    head = entries[-1]
     return Material(
         question=question,
         ledger=ledger,
@@ -99,10 +106,11 @@ def material_of(log: Log, ledger: Ledger, tags: Tags, *, question: str) -> Mater
         rejected=[entry_of(e) for e in entries if e.kind == "reject"],
         disclosures=disclosure_rows(log),
         steps=[(e.seq, _moment(e), e.kind, _what(e)) for e in entries],
-        head=(entries[-1].seq, entries[-1].hash),
+        head=(head.seq, head.hash),
         case_name=pathlib.Path(log.path).name,
         statements=of_disputes(ledger, log.statements()),
         decisions=decisions_of(log),
+        unlisted=sum(event.seq < head.seq for event in log.events("report.run", "draw.run")),
     )
 
 
@@ -117,32 +125,50 @@ def _questions(log: Log, kind: str) -> Iterator[tuple[Event, Mapping[str, Any]]]
             yield event, parameters
 
 
-def _studies(log: Log, ledger: Ledger, tags: Tags) -> Iterator[Study | tuple[int, str]]:
+def _studies(
+    log: Log, ledger: Ledger, tags: Tags, made: Sequence[Grouping]
+) -> Iterator[Study | tuple[int, str]]:
     """Yield every recorded trace, made again on today's evidence.
 
     What cannot be made again (its policy is not installed here) is a log number and the reason.
     """
-    declared = declared_policies(log)
-    for event, parameters in _questions(log, "trace.run"):
+    by_step = {one.step: one for one in made}
+    by_recipe = {
+        str(event.content["recipe_digest"]): by_step[event.seq]
+        for event in log.events("cluster.run")
+        if event.seq in by_step
+    }
+    for event, _ in _questions(log, "trace.run"):
         try:
-            trail = _trace_again(log, ledger, parameters, event.content["bodies"])
+            trail = _trace_again(log, ledger, event.content["recipe"], event.content["bodies"], by_recipe)
+        except KeyError:
+            yield event.seq, "the clustering that it ends at is not recorded, or cannot be made again"
+            continue
         except _NOT_HERE as error:
             yield event.seq, _why(error)
             continue
         yield Study(
             step=event.seq,
-            declared=declared.get(trail.policy, event.seq),
+            order=declared_of(log, event),
             trace=trail,
             exposure=exposure(trail, tags),
-            figure=draw(trail, ledger=ledger, tags=tags),
+            figure=None if isinstance(trail, AccountTrace) else draw(trail, ledger=ledger, tags=tags),
             is_same=trail.digest == event.content["result"],
         )
 
 
-def _trace_again(log: Log, ledger: Ledger, parameters: Mapping[str, Any], bodies: list[str]) -> Trace:
-    options = dict(parameters)
-    named = options.pop("stop")
-    stop = Tags.from_json(log.body(bodies[0]).decode()) if bodies else named
+def _trace_again(
+    log: Log, ledger: Ledger, recipe: Mapping[str, Any], bodies: list[str], made: Mapping[str, Grouping]
+) -> Trace:
+    options = dict(recipe["parameters"])
+    texts = [log.body(sha256).decode() for sha256 in bodies]
+    stop = options.pop("stop")
+    if isinstance(stop, str):
+        stop = Tags.from_json(texts.pop(0))
+    if "conversions" in options:
+        options["conversions"] = Conversions.from_json(texts.pop(0))
+    if "max_cluster" in options:
+        options["owners"] = made[recipe["inputs"][1]].owners
     return trace(ledger, options.pop("seeds"), options.pop("policy"), stop=stop, **options)
 
 
@@ -155,6 +181,20 @@ def _clusterings(log: Log, ledger: Ledger) -> Iterator[Grouping | tuple[int, str
             yield event.seq, _why(error)
             continue
         yield Grouping(event.seq, owners, is_same=owners.digest == event.content["result"])
+
+
+def clustering_at(log: Log, ledger: Ledger, step: int) -> Clustering:
+    """Return the clustering of a log entry, made again on today's evidence.
+
+    Raises
+    ------
+    BadInput
+        If that entry is none.
+    """
+    for event in log.events("cluster.run"):
+        if event.seq == step:
+            return _cluster_again(log, ledger, event.content["recipe"]["parameters"], event.content["bodies"])
+    raise BadInput(f"log entry {step} is no clustering", hint="chainflow log CASE lists the steps")
 
 
 def _cluster_again(log: Log, ledger: Ledger, parameters: Mapping[str, Any], bodies: list[str]) -> Clustering:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 __all__ = [
+    "ACCOUNT_TRACE",
     "COVERAGE",
     "DISPUTES",
     "EVIDENCE",
@@ -179,6 +180,24 @@ TRACE = pa.schema(
         pa.field("tainted_sat", pa.int64(), nullable=False),
         pa.field("hop", pa.int32(), nullable=False),
         pa.field("height", pa.int32()),
+        pa.field("time", _TIME),
+        pa.field("reason", pa.string()),  # null: not an end
+        pa.field("tag", pa.string(), nullable=False),
+    ]
+)
+
+ACCOUNT_TRACE = pa.schema(
+    [
+        pa.field("chain", pa.string(), nullable=False),
+        pa.field("txid", pa.string()),  # null: held at the end, or before the evidence begins
+        pa.field("place", pa.string()),  # in the transaction, as in `transfers`
+        pa.field("contract", pa.string()),  # of the token; null: the chain's own coin
+        pa.field("token_id", pa.string()),
+        pa.field("address", pa.string()),  # null: nobody (a fee, a burn)
+        pa.field("value_raw", pa.string(), nullable=False),  # decimal digits
+        pa.field("tainted_raw", pa.string(), nullable=False),
+        pa.field("hop", pa.int32(), nullable=False),
+        pa.field("height", pa.int64()),
         pa.field("time", _TIME),
         pa.field("reason", pa.string()),  # null: not an end
         pa.field("tag", pa.string(), nullable=False),

@@ -16,7 +16,7 @@ from chainflow.clustering.whole_chain import labels
 NAMES = sorted(
     path.stem
     for path in (pathlib.Path(__file__).parent.parent / "benchmarks").glob("*.py")
-    if path.stem not in ("__init__", "chain", "measure")
+    if path.stem not in ("__init__", "chain", "measure", "tracing_peers")
 )
 
 

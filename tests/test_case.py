@@ -176,15 +176,14 @@ def test_the_report_says_what_a_judge_asks(case, tmp_path):
         "Where did it go?",
         "10 of 10 transactions verified (L2",
         "75.00030000 BTC",
-        "Policy <b>fifo</b>, declared before the run (log entry ",
+        "Policy <b>fifo</b>, a convention and not a fact of the chain. Declared in log entry ",
         "Stops at addresses tagged as services in this case",
-        "as the reply about the spending transaction states it",
         "Other policies, for comparison only",
         "unknown: not in evidence",
         "Error sheet of the rules used",
         "6 wrong of 438 links",
         "chainflow verify colonial.chainflow",
-        "no source has told whether they are spent",
+        "are spent no source has told: they are called neither spent nor unspent",
     ):
         assert part in text
     assert "<script" not in text

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 
 import pytest
 
 from chainflow.case import Case
-from chainflow.cli import main
+from tests.shell import run_here
 
 HEAD = (
     "transactionHash,fromAddress,fromLabel,fromIsContract,toAddress,toLabel,toIsContract,tokenAddress,type,blockTimestamp,"
@@ -39,18 +38,10 @@ def shell(monkeypatch, capsys, tmp_path):
     (tmp_path / "two.csv").write_text(HEAD + token("ethereum", 1) + token("bsc", 2))
     (tmp_path / "BTC-USD.csv").write_text("date,close\n2026-06-28,60000\n")
 
-    def run_here(*arguments, code=0):
-        monkeypatch.setattr(sys, "argv", ["chainflow", *map(str, arguments)])
-        found = 0
-        try:
-            main()
-        except SystemExit as done:
-            found = done.code
-        said = capsys.readouterr()
-        assert found == code, said
-        return said.out + said.err
+    def run(*arguments, code=0):
+        return run_here(monkeypatch, capsys, *arguments, code=code)
 
-    return run_here
+    return run
 
 
 def test_a_file_that_only_names_transactions_is_not_called_nothing(shell):

@@ -13,7 +13,7 @@ NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.
 
 def test_there_is_a_notebook_for_each_kind_of_user():
     kinds = [path.stem.split("-")[1] for path in NOTEBOOKS if path.stem[0].isdigit()]
-    assert kinds == ["analyst", "researcher", "trainer", "researcher"]
+    assert kinds == ["analyst", "researcher", "trainer", "researcher", "analyst"]
     assert NOTEBOOKS[-1].stem == "sources"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Self
 
 import pandas as pd
@@ -13,6 +14,7 @@ from chainflow.crawl import Seeds, ledger_of
 from chainflow.crawl.opening import Rates, Sources
 from chainflow.evidence import Log
 from chainflow.ledger import Ledger
+from chainflow.model import Recipe
 from chainflow.sources import Source, SourceNames
 from chainflow.tags import Tags
 
@@ -104,6 +106,14 @@ class Memory:
 
     def _opened(self, seeds: Seeds) -> tuple[Source, ...]:
         return self._sources.of(seeds, next(reversed(replay.asked(self.log)), None))
+
+    def _step(self, recipe: Recipe, result: str, bodies: Collection[bytes] = ()) -> None:
+        if not self.read_only:
+            self.log.step(recipe, result, bodies=bodies)
+
+    def _has(self, recipe: Recipe) -> bool:
+        """Return whether a step with this recipe is written down."""
+        return bool(self.log.rows("select 1 from step where recipe = ? limit 1", recipe.digest))
 
     def close(self) -> None:
         """Close the file, and the source if it was opened here; everything is on the disk already."""

@@ -8,45 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pathlib
-from collections.abc import Collection, Container, Sequence
-from typing import Any, Literal, Unpack, overload
+from collections.abc import Collection
+from typing import Any, Literal, overload
 
 from chainflow import replay
 from chainflow.attribution import Exposure, exposure
-from chainflow.case.memory import Memory
+from chainflow.case.gathering import Gathering
+from chainflow.case.growing import BUDGET, grow_trace
 from chainflow.case.named import rule_named
+from chainflow.case.studies import Studies
 from chainflow.clustering import Clustering, Decision, Explanation, Heuristic, cluster
-from chainflow.crawl import (
-    CrossCheck,
-    Fetched,
-    LimitOptions,
-    Limits,
-    Plan,
-    Proved,
-    Seeds,
-    cross_check,
-    fetch_into,
-    prove,
-)
+from chainflow.crawl import Plan
 from chainflow.errors import BadInput
 from chainflow.evidence import Verification, verify
 from chainflow.figures import Figure, draw
-from chainflow.formats import FileSource, add_file_to, open_file
 from chainflow.ledger import Ledger
-from chainflow.model import Recipe, canonical_json
-from chainflow.progress import watched
-from chainflow.proving import AmountProof, prove_amounts
+from chainflow.model import Recipe
 from chainflow.report import Material, explained_digest, render_page
-from chainflow.sources import Source
 from chainflow.tags import Tags
-from chainflow.tracing import Policy, Trace, policy_named, trace
+from chainflow.tracing import AccountPolicy, Policy, Trace, trace
+from chainflow.tracing.policies import declared_name
+from chainflow.tracing.seeds import Seeds as TraceSeeds
+from chainflow.tracing.seeds import labelled
 from chainflow.writing import write_whole
 
 __all__ = ["Case"]
 
 
-class Case(Memory):
+class Case(Gathering, Studies):
     """One investigation in one file.
 
     Parameters
@@ -74,142 +63,6 @@ class Case(Memory):
     """
 
     # --- the verbs -----------------------------------------------------------------------------
-
-    @overload
-    def fetch(
-        self,
-        seeds: Seeds,
-        *,
-        stop: Container[str] = ...,
-        dry_run: Literal[False] = ...,
-        refresh: bool = ...,
-        **limits: Unpack[LimitOptions],
-    ) -> Fetched: ...
-    @overload
-    def fetch(
-        self,
-        seeds: Seeds,
-        *,
-        stop: Container[str] = ...,
-        dry_run: Literal[True],
-        refresh: bool = ...,
-        **limits: Unpack[LimitOptions],
-    ) -> Plan: ...
-    def fetch(
-        self,
-        seeds: Seeds,
-        *,
-        stop: Container[str] = (),
-        dry_run: bool = False,
-        refresh: bool = False,
-        **limits: Unpack[LimitOptions],
-    ) -> Fetched | Plan:
-        """Read the seeds' histories into the case; what is there already is not asked again.
-
-        Every reply is on the disk before the next question. An interrupted fetch loses nothing: run it
-        again and it goes on. With `dry_run=True` nothing is sent and the `Plan` says what would be.
-
-        Parameters
-        ----------
-        seeds : str, Outpoint or collection of them
-            Addresses, txids, outpoints.
-        stop : container of str
-            Addresses not to read, such as `case.tags.of("exchange")`.
-        refresh : bool
-            Ask again for what may have changed since.
-        **limits
-            hops, direction, follow, max_txs, budget, spends, counts, proofs: see `chainflow.crawl.Limits`.
-
-        Raises
-        ------
-        OfflineMode
-            If the case is offline and does not hold a seed.
-        SourceError
-            If the source does not answer, or answers with something that cannot be true.
-        """
-        options: dict[str, Any] = {"offline": self.offline, "refresh": refresh, "dry_run": dry_run}
-        with watched("fetch") as report:
-            return fetch_into(
-                self.log,
-                self._opened(seeds),
-                seeds,
-                limits=Limits(**limits),
-                stop=stop,
-                progress=report,
-                **options,
-            )
-
-    def add_file(
-        self,
-        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-        format: str | None = None,  # noqa: A002
-        *,
-        chain: str | None = None,
-        **options: object,
-    ) -> FileSource:
-        """Read a file, or several that belong together, into the case; its bytes are kept as evidence.
-
-        Look first: `cf.open_file(path, …).preview()` shows what is understood and which rows are not used.
-        The same file read in the same way is written once.
-
-        Parameters
-        ----------
-        path : path or sequence of paths
-        format, chain, **options
-            As for `cf.open_file`.
-
-        Raises
-        ------
-        BadInput, BadResponse
-            If it cannot be read, or needs a mapping that was not given; nothing is written then.
-        """
-        listed = [path] if isinstance(path, str | os.PathLike) else list(path)
-        opened = open_file([pathlib.Path(one) for one in listed], format, chain, **options)
-        add_file_to(self.log, opened)
-        return opened
-
-    def cross_check(
-        self, source: str | Source, txids: Collection[str] | None = None, **options: Any
-    ) -> CrossCheck:
-        """Ask another source for transactions of this case and say where it says otherwise; see `crawl`.
-
-        Differences become disputes, which every total leaves out and names.
-
-        Parameters
-        ----------
-        source : str or Source
-            Of another operator than the one that gave them.
-        txids : collection of str, optional
-            By default all transactions of the case.
-        **options
-            `budget`: the most requests.
-        """
-        with self._sources.other(source, self.ledger.chain) as opened, watched("cross-check") as report:
-            return cross_check(self.log, opened, txids, progress=report, **options)
-
-    def prove(self, txids: Collection[str] | None = None, **options: Any) -> Proved:
-        """Ask for merkle branches and headers of confirmed transactions: they rise to level 3 or more.
-
-        Parameters
-        ----------
-        txids : collection of str, optional
-            By default all that are below level 3.
-        **options
-            `budget`: the most requests; `anchor=True`: ask for the headers up to a checkpoint, too (level 4).
-        """
-        (first, *_) = self._opened(sorted(txids) if txids else ())
-        return prove(self.log, first, txids, **options)
-
-    def prove_amounts(self, txids: Collection[str] | None = None) -> AmountProof:
-        """Check claimed input amounts with Bitcoin Core's engine (extra `verify`); see `cf.prove_amounts`.
-
-        An amount that is false becomes a dispute of this case: no total counts the transaction.
-        """
-        found = prove_amounts(self.ledger, txids)
-        false = [list(row.values()) for row in found.disputes.to_pylist()]
-        self._step(found.recipe, found.digest, [canonical_json(false).encode()] if false else [])
-        self._ledgers = {}
-        return found
 
     def cluster(
         self,
@@ -267,10 +120,6 @@ class Case(Memory):
         self._step(Recipe("explain", asked, inputs=owners.recipe.inputs), explained_digest(why))
         return why
 
-    def _has(self, recipe: Recipe) -> bool:
-        """Return whether a step with this recipe is written down."""
-        return bool(self.log.rows("select 1 from step where recipe = ? limit 1", recipe.digest))
-
     def decide(self, verdict: str, a: str, b: str, *, because: str, who: str = "") -> Decision:
         """Write down that two addresses have the `same` owner, `different` owners, or that one is `unsure`.
 
@@ -295,24 +144,72 @@ class Case(Memory):
         self.log.append("decide", fields)
         return self.decisions[-1]
 
+    @overload
     def trace(
         self,
-        seeds: Seeds,
-        policy: str | Policy = "fifo",
+        seeds: TraceSeeds,
+        policy: str | Policy | AccountPolicy = ...,
+        *,
+        dry_run: Literal[False] = ...,
+        **options: Any,
+    ) -> Trace: ...
+    @overload
+    def trace(
+        self,
+        seeds: TraceSeeds,
+        policy: str | Policy | AccountPolicy = ...,
+        *,
+        dry_run: Literal[True],
+        **options: Any,
+    ) -> Plan: ...
+    def trace(
+        self,
+        seeds: TraceSeeds,
+        policy: str | Policy | AccountPolicy = "fifo",
         *,
         stop: Tags | Collection[str] | None = None,
+        fetch: bool = False,
+        budget: int | None = BUDGET,
+        dry_run: bool = False,
         **options: Any,
-    ) -> Trace:
+    ) -> Trace | Plan:
         """Follow value from (or back from) the seeds under one declared policy; see `cf.trace`.
 
         `stop` defaults to the case's tags of services: inside a custodian's books, coins are not where
         the chain seems to lead. Pass `stop=()` to walk through them.
+
+        Parameters
+        ----------
+        fetch : bool
+            Ask the source for what the trace lacks, the largest amount first; `growth` of the trace says what
+            was asked. `budget` is the most requests; made again, it goes on.
+        dry_run : bool
+            With `fetch`: send nothing, and return the `Plan` of what would be asked and disclosed.
+
+        Raises
+        ------
+        OfflineMode, SourceError
+            With `fetch`: as `case.fetch`.
         """
+        if dry_run and not fetch:
+            raise BadInput("a dry run of a trace that asks nothing", hint="pass fetch=True, too")
         stop = self.tags.services if stop is None else stop
-        rule = policy_named(policy)
-        self._declare(rule.name)
-        trail = trace(self.ledger, seeds, rule, stop=stop, **options)
+        name = declared_name(policy)
+        if not dry_run:
+            self._declare(name)
+
+        def run() -> Trace:
+            return trace(self.ledger, seeds, policy, stop=stop, **options)
+
+        if fetch:
+            where = [claim.where for some in labelled(seeds).values() for claim in some]
+            how: dict[str, Any] = {"sources": self._opened(where), "budget": budget, "dry_run": dry_run}
+        trail = grow_trace(self, run, seeds=where, **how) if fetch else run()
+        if isinstance(trail, Plan):
+            return trail
         bodies = [stop.to_json().encode()] if isinstance(stop, Tags) else []
+        if options.get("conversions") is not None:
+            bodies.append(options["conversions"].to_json().encode())
         self._step(trail.recipe, trail.digest, bodies)
         return trail
 
@@ -338,10 +235,6 @@ class Case(Memory):
         if not text.strip():
             raise BadInput("an empty note", hint="say what is to be remembered")
         self.log.append("note", {"text": text})
-
-    def _step(self, recipe: Recipe, result: str, bodies: Collection[bytes] = ()) -> None:
-        if not self.read_only:
-            self.log.step(recipe, result, bodies=bodies)
 
     def material(self) -> Material:
         """Gather what the report prints: every part of it is a function of the case file."""

@@ -7,12 +7,38 @@ import sys
 
 import click
 
-from chainflow.cli import amounts, analysis, evidence, files, measures, owners
+from chainflow.cli import (
+    amounts,
+    analysis,
+    claims,
+    evidence,
+    files,
+    measures,
+    owners,
+    screening,
+    tracing,
+    typologies,
+    ways,
+)
 from chainflow.cli.group import commands
 from chainflow.console import err, print_text
 from chainflow.errors import ChainflowError
 
-__all__ = ["amounts", "analysis", "commands", "evidence", "files", "main", "measures", "owners"]
+__all__ = [
+    "amounts",
+    "analysis",
+    "claims",
+    "commands",
+    "evidence",
+    "files",
+    "main",
+    "measures",
+    "owners",
+    "screening",
+    "tracing",
+    "typologies",
+    "ways",
+]
 
 
 def main() -> None:

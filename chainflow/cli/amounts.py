@@ -23,6 +23,7 @@ from chainflow.cli.group import (
 )
 from chainflow.console import err, print_json, print_table, print_text, records
 from chainflow.networks import is_account_chain
+from chainflow.units import counted
 
 _EXACT = Context(prec=400)
 _CENT = Decimal("0.01")
@@ -132,7 +133,7 @@ def value(
     The table rounds money to cents; --out and --json are exact.
     """
     from chainflow.prices import Prices, value_table
-    from chainflow.writing import write_whole
+    from chainflow.writing import unarmed, write_whole
 
     with existing_case(case_file, read_only=True) as case:
         table = value_table(case.ledger, Prices.read(*files), currency, within=timedelta(hours=within))
@@ -147,9 +148,9 @@ def value(
         print_json([{name: cell or None for name, cell in row.items()} for row in shown])
         return
     if out is not None:
-        guarded = table.from_records([{name: _unarmed(cell) for name, cell in row.items()} for row in shown])
+        guarded = table.from_records([{name: unarmed(cell) for name, cell in row.items()} for row in shown])
         write_whole(out, guarded.to_csv(index=False, lineterminator="\n").encode())
-        print_text(f"{len(table):,} rows in {out}.")
+        print_text(f"{counted(len(table), 'row')} in {out}.")
     else:
         names = [
             "time",
@@ -218,8 +219,3 @@ def _as_text(name: str, cell: Any) -> str:
         hours = abs(cell) / timedelta(hours=1)
         return f"{hours:.3g} h {'before' if cell < timedelta(0) else 'after'} the block"
     return f"{cell.normalize(_EXACT):f}" if name == "fiat" else str(cell)
-
-
-def _unarmed(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,11 +1,9 @@
-"""Commands that say what the evidence means: demo, trace, draw, report."""
+"""Commands that show what the evidence means: demo, draw, report."""
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import sys
-from typing import Any
 
 import click
 
@@ -15,9 +13,8 @@ from chainflow.cli.group import (
     existing_case,
     json_option,
     read_only_option,
-    seeds_argument,
 )
-from chainflow.console import print_json, print_section, print_table, print_text, records
+from chainflow.console import print_json, print_section, print_text
 
 
 @commands.command()
@@ -45,79 +42,6 @@ def demo(as_json: bool, folder: pathlib.Path) -> None:
         print_json(result.as_dict())
     if not result.ok:
         sys.exit(1)
-
-
-@commands.command()
-@case_argument
-@seeds_argument
-@click.option(
-    "--policy",
-    default="fifo",
-    show_default=True,
-    help="Declared before the run: fifo, haircut, poison, or a plug-in's.",
-)
-@click.option(
-    "--direction",
-    default="forward",
-    show_default=True,
-    type=click.Choice(["forward", "backward"]),
-    help="Where it went, or where it came from.",
-)
-@click.option(
-    "--stop", multiple=True, metavar="CATEGORY", help="End at addresses tagged so; default: services."
-)
-@click.option("--no-stop", is_flag=True, help="Walk through services too.")
-@click.option("--max-hops", type=int, help="End after so many transactions.")
-@click.option(
-    "--dust", "dust_sat", default=0, show_default=True, help="End branches below this many base units."
-)
-@click.option("--top", default=25, show_default=True, help="How many ends to list.")
-@read_only_option
-@json_option
-def trace(
-    as_json: bool,
-    read_only: bool,
-    case_file: pathlib.Path,
-    seeds: tuple[str, ...],
-    policy: str,
-    stop: tuple[str, ...],
-    no_stop: bool,
-    top: int,
-    **options: Any,
-) -> None:
-    """Follow the value of SEEDS under one declared rule; balances close."""
-    from chainflow import units
-
-    with existing_case(case_file, read_only=read_only) as case:
-        until = () if no_stop else case.tags.of(*stop) if stop else None
-        trail = case.trace(seeds, policy, stop=until, **options)
-        exposure = case.exposure(trail)
-        if as_json:
-            print_json(
-                {
-                    "policy": trail.policy,
-                    "direction": trail.direction,
-                    "seed_sat": trail.seed_sat,
-                    "balance": trail.balance,
-                    "ends": records(trail.ends),
-                    "exposure": records(exposure.to_pandas()),
-                }
-            )
-            return
-        print_text(f"{trail!r}; the policy is a convention, chosen before the run")
-        money = functools.partial(units.format_coins, chain=trail.chain)
-        ends = trail.ends.sort_values(["tainted_sat", "txid"], ascending=[False, True]).head(top)
-        rows = [
-            (end["reason"], end["address"] or "(fee)", money(end["tainted_sat"]), end["tag"])
-            for end in records(ends)
-        ]
-        print_table(
-            f"Largest ends ({len(rows)} of {len(trail.ends)})", ["reason", "address", "value", "tag"], rows
-        )
-        balance = [(reason, money(value)) for reason, value in trail.balance.items()]
-        print_table("Closing balance", ["ended by", "value"], [*balance, ("= seed", money(trail.seed_sat))])
-        by_category = [(name, money(value)) for name, value in exposure.balance.items()]
-        print_table("Exposure by tag category", ["category", "value"], by_category)
 
 
 @commands.command()

@@ -21,7 +21,7 @@ from chainflow.cli.group import (
     seeds_argument,
     source_option,
 )
-from chainflow.console import err, print_json, print_table, print_text, records
+from chainflow.console import err, print_json, print_table, print_text, records, sentence_of
 
 if TYPE_CHECKING:
     from chainflow.case import Case
@@ -175,7 +175,7 @@ def tags_check(as_json: bool, files: tuple[pathlib.Path, ...], said_by: str) -> 
         rows = [dict(zip(names, row, strict=True)) for row in refused]
         print_json({"tags": len(found), "rejected": rows, "conflicts": len(found.conflicts)})
     else:
-        print_text(repr(found))
+        print_text(sentence_of(found))
         if refused:
             print_table("Rows that were not used", ["file", "line", "text", "why"], refused)
     if refused:
@@ -192,7 +192,7 @@ def tags_add(case_file: pathlib.Path, files: tuple[pathlib.Path, ...], said_by: 
 
     with existing_case(case_file) as case:
         case.tags += Tags.read(*files, source=said_by)
-        print_text(repr(case.tags))
+        print_text(sentence_of(case.tags))
 
 
 @commands.command()
@@ -233,10 +233,17 @@ def log(as_json: bool, case_file: pathlib.Path, disclosed: bool) -> None:
 @case_argument
 @click.argument("name", default="", metavar="[TXID|ADDRESS]")
 @click.option("--raw", type=int, metavar="NUMBER", help="Write the raw reply of this log entry, verbatim.")
+@click.option(
+    "--body",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Which, where the entry is a step that keeps several: of a trace the tags it stops at, conversions.",
+)
 @click.option("--out", "-o", type=click.Path(path_type=pathlib.Path), help="The file for --raw.")
 @json_option
 def evidence(
-    as_json: bool, case_file: pathlib.Path, name: str, raw: int | None, out: pathlib.Path | None
+    as_json: bool, case_file: pathlib.Path, name: str, raw: int | None, body: int, out: pathlib.Path | None
 ) -> None:
     """List which log entries speak of a transaction or an address, or all; with --raw, write one out."""
     from chainflow.report import entries_about
@@ -245,7 +252,7 @@ def evidence(
         raise click.UsageError("--raw NUMBER and -o FILE belong together")
     with existing_case(case_file, read_only=True) as case:
         if raw is not None and out is not None:
-            _write_raw(case, raw, out)
+            _write_raw(case, raw, out, number_of_body=body)
             return
         found = entries_about(case.log, name)
     if as_json:
@@ -266,18 +273,21 @@ def evidence(
         print_text(f"No reply in this case{about}.")
 
 
-def _write_raw(case: Case, number: int, out: pathlib.Path) -> None:
-    """Write the body that a log entry names, checked against its hash."""
+def _write_raw(case: Case, number: int, out: pathlib.Path, *, number_of_body: int) -> None:
+    """Write the body that a log entry names, or one of those that a step keeps, checked against its hash."""
     from chainflow.errors import BadInput
     from chainflow.writing import write_whole
 
     event = next((event for event in case.log.events() if event.seq == number), None)
-    sha256 = None if event is None else event.content.get("sha256")
-    if sha256 is None:
+    content = {} if event is None else event.content
+    kept = [content["sha256"]] if "sha256" in content else list(content.get("bodies", ()))
+    if len(kept) < number_of_body:
+        which = "" if number_of_body == 1 else f" number {number_of_body}"
         raise BadInput(
-            f"log entry {number} holds no raw reply",
+            f"log entry {number} holds no raw reply{which}",
             hint="chainflow evidence CASE lists the entries that do",
         )
+    sha256 = kept[number_of_body - 1]
     body = case.log.body(sha256)
     write_whole(out, body)
     print_text(f"{out}: {len(body):,} bytes, SHA-256 {sha256}")
@@ -305,7 +315,7 @@ def serve(file_or_case: str, port: int) -> None:
     else:
         ledger = Ledger.read(path)
     with Explorer(ledger, port=port) as explorer:
-        print_text(f"{ledger!r}")
+        print_text(sentence_of(ledger))
         print_text(f"Serving on {explorer.url}  (source: esplora:{explorer.url})  Ctrl-C stops.")
         with contextlib.suppress(KeyboardInterrupt):
             explorer.wait()
@@ -320,8 +330,8 @@ def _is_case(path: pathlib.Path) -> bool:
 
 @commands.command()
 def plugins() -> None:
-    """List what is installed: sources, formats, heuristics, policies, renderers."""
+    """List what is installed: sources, formats, heuristics, policies (of outputs, of accounts), renderers."""
     from chainflow import registry
 
-    for group in ("sources", "formats", "heuristics", "policies", "renderers"):
+    for group in ("sources", "formats", "heuristics", "policies", "account_policies", "renderers"):
         print_text(f"{group}: {', '.join(sorted(registry.plugins(f'chainflow.{group}')))}")

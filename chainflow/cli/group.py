@@ -2,19 +2,88 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainflow.errors import IncompleteData
+from chainflow.errors import BadInput, IncompleteData
 from chainflow.version import __version__
 
 if TYPE_CHECKING:
     from chainflow.case import Case
+    from chainflow.ledger import Ledger
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_WRITTEN = {"out": ("",), "target": ("",), "picture": ("",)}
+"""Parameters that name a file to write, and what else is written: under that name with these endings."""
+_BESIDE = {"screen": ("", ".json", ".partial")}
+"""The same for commands that write more than one file."""
+
+
+class Guarded(click.Command):
+    """A command that never writes over what it reads: it is refused before it begins."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it.
+
+        Raises
+        ------
+        BadInput
+            If a file to write is the case, or another file that was given, by whatever name.
+        """
+        for place in _places_written(ctx):
+            refuse_writing_over(place, _places_read(ctx), is_case=ctx.info_name == "import")
+        return super().invoke(ctx)
+
+
+def _places_written(ctx: click.Context) -> Iterator[pathlib.Path]:
+    names = [name for name in _WRITTEN if isinstance(ctx.params.get(name), pathlib.Path)]
+    for name in names:
+        for ending in _BESIDE.get(ctx.info_name or "", _WRITTEN[name]):
+            yield pathlib.Path(f"{ctx.params[name]}{ending}")
+    if ctx.info_name == "import":
+        yield ctx.params["case_file"]
+
+
+def _places_read(ctx: click.Context) -> Iterator[pathlib.Path]:
+    kept = {*_WRITTEN, *(["case_file"] if ctx.info_name == "import" else [])}
+    for name, given in ctx.params.items():
+        for one in given if isinstance(given, tuple) else (given,):
+            is_file = isinstance(one, pathlib.Path) or name == "files"
+            if is_file and name not in kept:
+                yield pathlib.Path(one)
+
+
+def refuse_writing_over(place: pathlib.Path, read: Iterable[pathlib.Path], *, is_case: bool = False) -> None:
+    """Refuse to write to a place that holds a case, or a file which is read, by whatever name it goes.
+
+    Raises
+    ------
+    BadInput
+        If it does; nothing was written then.
+    """
+    from chainflow.writing import refuse_case
+
+    for one in read:
+        if os.path.realpath(place) == os.path.realpath(one) or (
+            place.exists() and one.exists() and place.samefile(one)
+        ):
+            raise BadInput(
+                f"cannot write {place}: it is a file that this command reads; it was not touched",
+                hint="name another file to write",
+            )
+    if not is_case:
+        refuse_case(place)
+
+
+class _Group(click.Group):
+    command_class = Guarded
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="chainflow")
 def commands() -> None:
     """Follow value through public blockchains, with the evidence for every step.
@@ -54,6 +123,13 @@ rates_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
     help="A TOML file that says how fast hosts may be asked. [env: CHAINFLOW_RATES]",
 )
+
+
+def top_option(default: int, words: str) -> Callable[[Any], Any]:
+    """Return the option `--top`: how many rows are listed, none or more."""
+    return click.option("--top", default=default, show_default=True, type=click.IntRange(min=0), help=words)
+
+
 case_argument = click.argument("case_file", type=click.Path(path_type=pathlib.Path))
 seeds_argument = click.argument("seeds", nargs=-1, required=True)
 
@@ -65,6 +141,23 @@ def existing_case(path: pathlib.Path, **options: Any) -> Case:
     if not path.exists():
         raise click.ClickException(f"there is no case {path}; `chainflow fetch {path} ADDRESS` makes one")
     return Case(path, **options)
+
+
+def refuse_asset(ledger: Ledger, asset: object) -> None:
+    """Refuse an asset where only outputs are held: they are all of one coin, and it would say nothing.
+
+    Raises
+    ------
+    BadInput
+        If it is so.
+    """
+    from chainflow.networks import is_account_chain
+
+    if asset and ledger.chains and not any(map(is_account_chain, ledger.chains)):
+        raise BadInput(
+            f"--asset is of account chains, and this case holds {', '.join(ledger.chains)}",
+            hint="leave --asset out: outputs are all of the chain's own coin",
+        )
 
 
 def something_held(case: Case) -> None:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainflow.cli.chosen import rule_option, rule_option_option, rules_chosen
-from chainflow.cli.group import case_argument, commands, existing_case, json_option, read_only_option
-from chainflow.console import print_json, print_section, print_table, print_text, records
+from chainflow.cli.group import (
+    case_argument,
+    commands,
+    existing_case,
+    json_option,
+    read_only_option,
+    top_option,
+)
+from chainflow.console import print_json, print_section, print_table, print_text, records, sentence_of
 
 if TYPE_CHECKING:
     from chainflow.case import Case
@@ -52,7 +59,7 @@ _QUESTIONS = ("explain", "why_not", "survives", "bridges", "growth", "since")
     help="Tags below this confidence keep nothing apart.",
 )
 @click.option("--known-payments", is_flag=True, help="Keep payees apart from the payer, for change links.")
-@click.option("--top", default=20, show_default=True, help="How many rows to list.")
+@top_option(20, "How many rows to list.")
 @read_only_option
 @json_option
 def cluster(
@@ -204,7 +211,7 @@ def _list(owners: Clustering, top: int, *, as_json: bool) -> None:
         counts = {"clusters": len(owners), "vetoed": len(owners.vetoed), "refused": owners.refused.num_rows}
         print_json({**counts, "sizes": dict(sizes), "alarms": alarms})
         return
-    print_text(repr(owners))
+    print_text(sentence_of(owners))
     several = [row for row in sizes if row[1] > 1]
     title = f"Clusters of two or more ({min(top, len(several))} of {len(several):,}; the others are single addresses)"
     print_table(title, ["cluster", "addresses"], several[:top])

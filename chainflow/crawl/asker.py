@@ -60,6 +60,7 @@ class Asker:
         self.asked = self.reused = 0
         self.planned: list[tuple[str, str, str]] = []
         self.down: dict[str, str] = {}
+        self.one_by_one: set[str] = set()  # sources that know of spends, and take no batches
         self.pauses = _PAUSES
         self._has_tip: set[str] = set()
         self._sent: set[tuple[str, str]] = set()
@@ -82,6 +83,10 @@ class Asker:
     def alive(self) -> tuple[Source, ...]:
         """The sources that have not failed, in the order given."""
         return tuple(source for source in self.sources if source.name not in self.down)
+
+    def most_spends(self, source: Source) -> int:
+        """Return how many transactions one question for spends may name: 1 once a batch was declined."""
+        return 1 if source.name in self.one_by_one else max(1, source.most_spends)
 
     @property
     def looks_on(self) -> bool:

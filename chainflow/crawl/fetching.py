@@ -25,7 +25,17 @@ from chainflow.progress import Progress
 from chainflow.sources import Source, SourceNames, names_of, open_sources
 from chainflow.tags import Tags
 
-__all__ = ["Fetched", "Plan", "Seeds", "chain_of", "fetch", "fetch_into", "ledger_of"]
+__all__ = [
+    "Fetched",
+    "Plan",
+    "Seeds",
+    "chain_of",
+    "fetch",
+    "fetch_into",
+    "ledger_of",
+    "normal_seeds",
+    "one_chain",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +203,10 @@ def fetch_into(
         If a seed's history is not in the case and `offline` is set.
     """
     sources = [source] if isinstance(source, Source) else list(source)
-    chain = _one_chain(sources)
+    chain = one_chain(sources)
     asker = Asker(log, sources, offline=offline, refresh=refresh, dry_run=dry_run, budget=limits.budget)
     walk = Walk(asker, limits, _stops(stop, chain), progress or (lambda done, left, what: None))
-    walk.run(_normal(seeds, chain))
+    walk.run(normal_seeds(seeds, chain))
     hosts = ", ".join(dict.fromkeys(server_of(one.host, one.name) for one in sources))
     if dry_run:
         requests = tuple((path, subject) for _, path, subject in asker.planned)
@@ -205,7 +215,14 @@ def fetch_into(
     return Fetched(ledger_of(log), hosts, asker.asked, asker.reused, tuple(left), failed)
 
 
-def _one_chain(sources: Sequence[Source]) -> str:
+def one_chain(sources: Sequence[Source]) -> str:
+    """Return the chain that all sources speak of.
+
+    Raises
+    ------
+    BadInput
+        If there are several, or no source.
+    """
     chains = sorted({source.chain for source in sources})
     if len(chains) != 1:
         raise BadInput(
@@ -241,7 +258,7 @@ def _listed(seeds: Seeds) -> Collection[str | Outpoint]:
     return listed
 
 
-def _normal(seeds: Seeds, chain: str) -> list[str]:
+def normal_seeds(seeds: Seeds, chain: str) -> list[str]:
     """Return seeds as text, addresses in their normal form, each once.
 
     Raises

@@ -229,9 +229,9 @@ class Reading:
         """Add to `told` what the source says spent the outputs of these; return why it did not tell some."""
         left: dict[str, str] = {}
         missing = [txid for txid in txids if txid not in told]
-        size = max(1, self.source.most_spends)
-        for start in range(0, len(missing), size):
-            batch = missing[start : start + size]
+        while missing:
+            size = self.asker.most_spends(self.source)
+            batch, missing = missing[:size], missing[size:]
             try:
                 self._spends_of(batch, told, left)
             except (NotFound, BadResponse, ProofFailed) as error:
@@ -243,6 +243,8 @@ class Reading:
                         self._spends_of([txid], told, left)
                     except (NotFound, BadResponse, ProofFailed) as single:
                         left[txid] = f"its spends: {said(single)}"
+                if isinstance(error, NotFound) and not told.keys().isdisjoint(batch):
+                    self.asker.one_by_one.add(self.source.name)
         return left
 
     def _spends_of(

@@ -50,7 +50,7 @@ class Walk:
             if name == "block":
                 self._read_blocks(seed)
             elif is_transaction(name):
-                self._read_transaction(seed)
+                self.read_transaction(seed)
             else:
                 self._push(seed, value=_SEED_VALUE, hop=1)
         while self.frontier:
@@ -60,7 +60,7 @@ class Walk:
             _, _, address, hop = heapq.heappop(self.frontier)
             self.report(self.done, len(self.frontier) + 1, address)
             try:
-                self._read_address(address, hop, is_seed=address in seeds)
+                self.read_address(address, hop, is_seed=address in seeds)
             except (NotFound, BadResponse, ProofFailed) as error:
                 # one strange neighbour must not make the rest unreachable; what was said of it is in the log
                 if address in seeds:
@@ -68,7 +68,7 @@ class Walk:
                 self.not_followed[address] = said(error)
             self.done += 1
         if self.limits.spends:
-            self._note(self._spends(sorted(self.txs))[1])
+            self._note(self.spends(sorted(self.txs))[1])
         if self.limits.proofs:
             held = sorted(self.txs.values(), key=lambda tx: tx.txid)
             self._note(self.asker.first("proofs", lambda source: Reading(self.asker, source).proofs(held)))
@@ -77,7 +77,7 @@ class Walk:
     def _note(self, left: dict[str, str]) -> None:
         self.not_followed |= left
 
-    def _spends(self, txids: Sequence[str]) -> tuple[dict[str, list[SpendRecord]], dict[str, str]]:
+    def spends(self, txids: Sequence[str]) -> tuple[dict[str, list[SpendRecord]], dict[str, str]]:
         """Return what spent the outputs of these; each source is asked for what those before did not tell."""
         told: dict[str, list[SpendRecord]] = {}
 
@@ -87,7 +87,7 @@ class Walk:
         left = self.asker.first("spends", read, is_whole=operator.not_)
         return told, {txid: why for txid, why in left.items() if txid not in told}
 
-    def _transactions(self, txids: Sequence[str]) -> tuple[History, dict[str, str]]:
+    def transactions(self, txids: Sequence[str]) -> tuple[History, dict[str, str]]:
         """Return transactions in the same way, and why some are not among them."""
         found = History()
 
@@ -105,7 +105,8 @@ class Walk:
 
     # --- addresses -----------------------------------------------------------------------------
 
-    def _read_address(self, address: str, hop: int, *, is_seed: bool) -> None:
+    def read_address(self, address: str, hop: int, *, is_seed: bool) -> None:
+        """Read the history of an address, and queue what it leads to where `hop` is not the last."""
         expected = self.touching.get(address, set())
         is_counted = is_seed or self.limits.counts
 
@@ -173,7 +174,8 @@ class Walk:
 
     # --- transactions and blocks ---------------------------------------------------------------
 
-    def _read_transaction(self, seed: str) -> None:
+    def read_transaction(self, seed: str) -> None:
+        """Read the transaction of a seed (txid or outpoint) and queue what it leads to."""
         txid, _, vout = seed.partition(":")
         only = int(vout) if vout else None
         if txid not in self.txs:
@@ -190,7 +192,7 @@ class Walk:
             self.txs |= found.txs
             if self.limits.follow == "addresses" or not found.txs:
                 self._learn(found, hop=1, around=None)
-                self._note(self._spends(list(found.txs))[1])
+                self._note(self.spends(list(found.txs))[1])
         if txid in self.txs:
             if only is not None and only >= len(self.txs[txid].outputs):
                 self.not_followed[seed] = "the transaction has no such output"
@@ -264,7 +266,7 @@ class Walk:
         if asked:
             self._add_spenders(asked, wanted)
         best = sorted(wanted, key=lambda txid: (-wanted[txid][0], txid))
-        found, left = self._transactions([txid for txid in best if txid not in self.txs])
+        found, left = self.transactions([txid for txid in best if txid not in self.txs])
         self._note(left)
         self.txs |= found.txs
         for txid in best:
@@ -274,7 +276,7 @@ class Walk:
 
     def _add_spenders(self, asked: dict[str, int], wanted: dict[str, tuple[int, int]]) -> None:
         """Add the transactions that spend the outputs of these, each with the most it takes and its hop."""
-        told, left = self._spends(list(dict.fromkeys(name.partition(":")[0] for name in asked)))
+        told, left = self.spends(list(dict.fromkeys(name.partition(":")[0] for name in asked)))
         for txid, why in left.items():
             self._by_history(txid, asked, why)
         for spend in (spend for spends in told.values() for spend in spends):

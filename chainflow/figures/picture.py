@@ -23,7 +23,7 @@ from chainflow.figures.text import legible
 from chainflow.ledger import Ledger
 from chainflow.ledger.graph import COINBASE
 from chainflow.model import Recipe, digest_of
-from chainflow.tracing import Trace
+from chainflow.tracing import AccountTrace, Trace
 from chainflow.units import ticker
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ def draw(
         raise BadInput("a limit of a picture is below 1", hint="leave it out for the default")
     if isinstance(what, Ledger):
         what.refuse_accounts("drawing")
+    if isinstance(what, AccountTrace):
+        raise BadInput(
+            f"drawing accounts ({what.chain}) is not in this version: their coins have no outputs",
+            hint="trail.closing(), trail.explain(place) and trail.to_networkx() show where it went",
+        )
     subject: Subject = TraceSubject(what, ledger) if isinstance(what, Trace) else LedgerSubject(what)
     owner_of = _owner_of(owners)
     stage = _staged(subject, owner_of)

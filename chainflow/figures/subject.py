@@ -166,7 +166,7 @@ class TraceSubject:
     def policy(self) -> str:
         """The policy's name, with what a reader must know of it."""
         name = legible(self.trace.policy, limit=80)
-        return f"{name}, {self.trace.direction}; a convention, declared before the run"
+        return f"{name}, {self.trace.direction}; a convention, as given to this run"
 
     @property
     def digests(self) -> list[str]:

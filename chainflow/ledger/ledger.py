@@ -182,14 +182,15 @@ class Ledger:
             With what can be done instead.
         """
         is_account = self.transfers.num_rows and not self.txs.num_rows and not self.outputs.num_rows
-        if is_account or any(self._is_account(name) for name in names):
+        if is_account or any(self.is_account(name) for name in names):
             raise BadInput(
                 f"{verb} accounts ({', '.join(self.transfers['chain'].unique().to_pylist())}) is not in this "
                 "version: their coins have no outputs",
                 hint="ledger.to_pandas('transfers'), ledger.balances() and cf.address_graph(ledger) read them",
             )
 
-    def _is_account(self, name: str) -> bool:
+    def is_account(self, name: str) -> bool:
+        """Return whether a name is that of an account, or of a transaction with transfers."""
         name = name.lower() if name.lower().startswith("0x") else name
         return name in self.accounts or pc.any(pc.equal(self.transfers["txid"], name)).as_py() is True
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from chainflow.ledger.order import TxKey
 from chainflow.model import Outpoint, SpendRecord, SpendState, TxRecord
 
-__all__ = ["OutKey", "Spender", "Spending", "Statements", "replaced", "settle"]
+__all__ = ["TWICE", "OutKey", "Spender", "Spending", "Statements", "replaced", "settle"]
+
+TWICE = "spent twice"
+"""Why of a dispute: two transactions that are held spend one output; `used` and `refused` are their txids."""
 
 OutKey = tuple[str, str, int]
 """(chain, txid, vout)"""
@@ -80,7 +83,7 @@ def settle(txs: Mapping[TxKey, TxRecord], statements: Statements, gone: Collecti
         for vin, entry in enumerate(tx.inputs):
             key = (chain, entry.outpoint.txid, entry.outpoint.vout)
             if key in found.spent:
-                words = (f"spends {entry.outpoint}", found.spent[key][0], txid, "spent twice")
+                words = (f"spends {entry.outpoint}", found.spent[key][0], txid, TWICE)
                 found.disputes[chain, txid, *words] = None
             else:
                 found.spent[key] = (txid, vin, entry.sequence)

@@ -15,43 +15,35 @@ from typing import Any
 import jinja2
 
 from chainflow import units
-from chainflow.attribution import Exposure
 from chainflow.clustering import Clustering, Decision
-from chainflow.figures import Figure
 from chainflow.ledger import Ledger
 from chainflow.ledger.coverage import HISTORY
 from chainflow.ledger.ledger import LEVELS
-from chainflow.model import EndReason
 from chainflow.report.accounts import moved_by_asset, transfer_rows
+from chainflow.report.commands import trace_commands
+from chainflow.report.declared import grouped
 from chainflow.report.disputes import Statements, dispute_rows, stated_txs
 from chainflow.report.evidence import Entry, log_names, named_only
 from chainflow.report.explained import Explained, explain_command, link_rows, told
 from chainflow.report.owners import cluster_rows, decision_rows, refused_rows, sheet_rows, size_lines
+from chainflow.report.traces import (
+    Study,
+    collision_lines,
+    end_rows,
+    granted_rows,
+    lost_sight,
+    parameters_of,
+    tagged_rows,
+    ways_to,
+)
 from chainflow.tags import Tag, Tags
-from chainflow.tracing import Trace
 from chainflow.units import counted
 from chainflow.version import __version__
 
-__all__ = ["Grouping", "Material", "Study", "render_page"]
+__all__ = ["Grouping", "Material", "render_page"]
 
 MOST_ROWS = 200
 """Rows of one table on the page; where more are left out, the page says how many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """One recorded trace, made again, with where it ended and how it looks.
-
-    `step` is its log number, `declared` that of the entry that named its policy beforehand; `is_same`
-    says whether it gave what the log recorded (evidence or tags may have grown since).
-    """
-
-    step: int
-    declared: int
-    trace: Trace
-    exposure: Exposure
-    figure: Figure
-    is_same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,8 @@ class Material:
     that replies state of what is in dispute; `steps` are (log number, UTC time, kind, what); `notes` (log
     number, UTC time, text); `disclosures` (host, subject, UTC time, requests); `lost` are (log number,
     why) of recorded steps that cannot be made again here; `head` is the log's last entry before the report;
-    `decisions` are those in the log, in its order.
+    `decisions` are those in the log, in its order; `unlisted` counts the pictures and reports up to `head`,
+    which `steps` leaves out.
     """
 
     question: str
@@ -90,6 +83,7 @@ class Material:
     statements: Statements = ()
     explained: Sequence[Explained] = ()
     decisions: Sequence[Decision] = ()
+    unlisted: int = 0
 
 
 def render_page(material: Material, *, title: str = "") -> bytes:
@@ -108,19 +102,18 @@ def render_page(material: Material, *, title: str = "") -> bytes:
     environment.filters["known"] = lambda value: "unknown" if _missing(value) else value
     environment.tests["missing"] = _missing
     environment.globals["counted"] = counted
-    declared, annex = _by_policy(material.studies)
+    traces = grouped(material.studies)
+    shown = (*traces.findings, *traces.others)
     transfers = list(transfer_rows(material.ledger, MOST_ROWS))
-    names = log_names(material.ledger)
+    names, when, proved = log_names(material.ledger), _when(material.ledger), _proved(material.ledger)
     text = environment.get_template("report.html").render(
         title=title or "Transaction-flow report",
         m=material,
-        declared=declared,
-        annex=annex,
-        proved=_proved(material.ledger),
+        traces=traces,
+        shown=shown,
         levels=LEVELS,
-        when=_when(material.ledger),
+        when=when,
         moved=moved_by_asset(material.ledger),
-        is_account_only=_is_account_only(material),
         transfers=transfers,
         disputes=list(dispute_rows(material.ledger, material.statements)),
         in_part=_in_part(material.ledger),
@@ -129,9 +122,12 @@ def render_page(material: Material, *, title: str = "") -> bytes:
         replies=list(_shown_replies(material, names, transfers)),
         files=[entry for entry in material.replies if entry.is_file],
         named_by={seq: count for (seq, _), count in named_only(material.ledger).items()},
-        on_the_way=_tagged_on_the_way,
-        parameters=lambda study: _parameters(study.trace, material.tags),
-        is_conserving=lambda study: EndReason.POISON.value not in study.trace.balance,
+        ends=lambda trail: end_rows(trail, when, proved=proved),
+        ways=lambda trail: list(ways_to(trail)),
+        granted=granted_rows,
+        collisions=collision_lines,
+        on_the_way=lambda trail: tagged_rows(trail, material.tags),
+        parameters=lambda study: parameters_of(study.trace, material.tags),
         tags=_tags_used(material),
         clusters=lambda grouping: list(cluster_rows(grouping.owners, MOST_ROWS)),
         size_lines=lambda grouping: list(size_lines(grouping.owners)),
@@ -140,19 +136,15 @@ def render_page(material: Material, *, title: str = "") -> bytes:
         link_rows=lambda why: list(link_rows(why)),
         decisions=decision_rows(material.decisions, [grouping.owners for grouping in material.clusterings]),
         sheet=sheet_rows([grouping.owners for grouping in material.clusterings]),
-        unknown=list(_unknown(material, declared)),
+        unknown=list(_unknown(material, shown)),
         commands=list(_commands(material, title)),
-        pictures={study.step: study.figure.render("svg").decode() for study in declared},
+        pictures={
+            study.step: study.figure.render("svg").decode() for study in shown if study.figure is not None
+        },
         most=MOST_ROWS,
         version=__version__,
     )
     return text.encode()
-
-
-def _is_account_only(material: Material) -> bool:
-    """Return whether there is nothing that could be traced, and nothing was."""
-    ledger = material.ledger
-    return bool(ledger.transfers.num_rows) and not ledger.txs.num_rows and not material.studies
 
 
 def _in_part(ledger: Ledger) -> set[tuple[str, str]]:
@@ -197,67 +189,20 @@ def _when(ledger: Ledger) -> Callable[[str, str, datetime | None], str]:
     return when
 
 
-def _by_policy(studies: Sequence[Study]) -> tuple[list[Study], list[Study]]:
-    """Return the traces under the policy declared first, and those under any other: an annex."""
-    first = min((study.declared for study in studies), default=0)
-    return (
-        [study for study in studies if study.declared == first],
-        [study for study in studies if study.declared != first],
-    )
-
-
 def _proved(ledger: Ledger) -> set[tuple[str, int]]:
     """Return the outputs whose value is proved: the transaction that made them is held and hashes."""
     columns = (ledger.outputs[name].to_pylist() for name in ("txid", "vout", "value_proved"))
     return {(txid, vout) for txid, vout, is_proved in zip(*columns, strict=True) if is_proved}
 
 
-def _tagged_on_the_way(study: Study, tags: Tags) -> list[tuple[Any, Tag]]:
-    """Return the outputs a trace reached at tagged addresses, with the best tag, ends or not."""
-    known = tags.by_address
-    rows = list(study.trace.outputs.itertuples())
-    return [
-        (row, best) for row in rows if str(row.address) in known and (best := tags.best(str(row.address)))
-    ]
-
-
-def _parameters(trace: Trace, tags: Tags) -> str:
-    """Return what else the caller chose, in words."""
-    chosen = trace.recipe.parameters
-    stop, mixed = chosen["stop"], chosen["coinjoins"]
-    if stop == tags.services.digest:
-        at = "addresses tagged as services in this case"
-    elif isinstance(stop, str):
-        at = f"a list of tags with digest {stop}"
-    else:
-        at = f"{len(stop)} named addresses" if stop else "no address"
-    through = (
-        "ends at CoinJoins that the default detectors find"
-        if mixed is None
-        else (f"ends at {len(mixed)} named CoinJoins" if mixed else "walks through CoinJoins")
-    )
-    hops = "no limit of hops" if chosen["max_hops"] is None else f"at most {chosen['max_hops']} hops"
-    dust = f"dust below {chosen['dust_sat']} base units" if chosen["dust_sat"] else "no dust limit"
-    return f"Stops at {at}; {through}; {hops}; at most {chosen['max_txs']:,} transactions; {dust}."
-
-
 def _commands(material: Material, title: str) -> Iterator[str]:
     """Yield the shell commands that make the page's figures again and change nothing in the case."""
     case = shlex.quote(material.case_name)
+    clusterings = {one.owners.recipe.digest: one.step for one in material.clusterings}
     yield f"chainflow verify {case} --head {material.head[1]}"
     yield f"chainflow evidence {case}"
     for study in material.studies:
-        chosen = study.trace.recipe.parameters
-        is_plain = chosen["coinjoins"] is None and chosen["stop"] in ([], material.tags.services.digest)
-        if not is_plain:
-            yield f"# step {study.step}: its stops or CoinJoins were given in Python; see its parameters"
-            continue
-        options = f"--policy {shlex.quote(study.trace.policy)} --direction {study.trace.direction}"
-        options += " --no-stop" if chosen["stop"] == [] else ""
-        options += f" --max-hops {chosen['max_hops']}" if chosen["max_hops"] is not None else ""
-        options += f" --dust {chosen['dust_sat']}" if chosen["dust_sat"] else ""
-        seeds = " ".join(shlex.quote(seed) for seed in study.trace.seeds)
-        yield f"chainflow trace --read-only {case} {seeds} {options}"
+        yield from trace_commands(study, case, material.tags, clusterings)
     for one in material.explained:
         yield explain_command(one, case, material.tags, material.decisions)
     named = f" --title {shlex.quote(title)}" if title else ""
@@ -270,7 +215,7 @@ def _tags_used(material: Material) -> list[Tag]:
     return [tag for tag in material.tags if tag.address in known]
 
 
-def _unknown(material: Material, declared: Sequence[Study]) -> Iterator[str]:
+def _unknown(material: Material, shown: Sequence[Study]) -> Iterator[str]:
     """Yield what this case does not know, in sentences."""
     ledger = material.ledger
     for row in ledger.coverage.itertuples():
@@ -279,12 +224,13 @@ def _unknown(material: Material, declared: Sequence[Study]) -> Iterator[str]:
             yield f"The history of {row.address}{which} is {row.state}: {row.reason}, says {row.source}."
     states = ledger.outputs["spend_state"].to_pylist()
     if unknown := states.count("unknown"):
+        whose = "it is" if unknown == 1 else "they are"
         yield (
-            f"Of {unknown:,} of {len(states):,} outputs no source has told whether they are spent; "
-            "they are called neither spent nor unspent."
+            f"The case holds {counted(len(states), 'output')}. Whether {unknown:,} of them "
+            f"{'is' if unknown == 1 else 'are'} spent no source has told: {whose} called neither spent nor unspent."
         )
     yield from _unknown_transfers(ledger)
-    yield from (_lost_sight(study) for study in declared if EndReason.UNKNOWN.value in study.trace.balance)
+    yield from lost_sight(shown)
     yield from (f"Step {seq} of the log cannot be made again here: {why}." for seq, why in material.lost)
     yield from _unused(material)
     if count := ledger.disputes.num_rows:
@@ -330,15 +276,6 @@ def _unknown_transfers(ledger: Ledger) -> Iterator[str]:
         yield f"{hearsay:,} of {total:,} transfers are one source's word: no bytes, no second host."
     if total:
         yield (
-            "Accounts hold one balance, not coins: tracing and drawing them is not in this version. "
+            "Accounts hold one balance, not coins: drawing them is not in this version. "
             "What a contract pays inside a transaction no hash commits to."
         )
-
-
-def _lost_sight(study: Study) -> str:
-    trace = study.trace
-    amount = units.format_coins(trace.balance[EndReason.UNKNOWN.value], trace.chain)
-    where = "whose spending transaction is not (wholly) in evidence"
-    if trace.direction == "backward":
-        where = "that were made by a transaction which is not (wholly) in evidence"
-    return f"The {trace.direction} trace of step {study.step} loses sight of {amount} at outputs {where}."

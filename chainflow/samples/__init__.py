@@ -13,7 +13,9 @@ from typing import Any
 
 from chainflow.errors import BadInput
 from chainflow.ledger import Ledger
+from chainflow.samples.accounts import AccountCase
 from chainflow.samples.day import CoinJoinDay, coinjoin_day
+from chainflow.samples.ferry import account_case
 from chainflow.samples.lantern import training_case
 from chainflow.samples.lessons import Grade, Lesson, peel_chain
 from chainflow.samples.owners import Truth
@@ -22,11 +24,13 @@ from chainflow.tags import Tags
 
 __all__ = [
     "NAMES",
+    "AccountCase",
     "CoinJoinDay",
     "Grade",
     "Lesson",
     "Simulation",
     "Truth",
+    "account_case",
     "coinjoin_day",
     "facts",
     "load",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from chainflow.errors import BadInput
 from chainflow.ledger.index import Ints
+from chainflow.ledger.spending import TWICE
 from chainflow.model import EndReason
 
 if TYPE_CHECKING:
@@ -35,12 +39,23 @@ class Route:
     before, after : list of int
         Rows of the transactions on either side of each output, as the trace meets them: its maker and
         its spender forward, its spender and its maker backward.
+
+    Raises
+    ------
+    BadInput
+        If an output holds less than nothing.
     """
 
     def __init__(self, ledger: Ledger, *, forward: bool) -> None:
         index = self.index = ledger.index
         self.forward = forward
         self.values: list[int] = index.value.tolist()
+        if min(self.values, default=0) < 0:
+            row = int(np.argmin(index.value))
+            raise BadInput(
+                f"{index.outpoint_txids[row]}:{index.vout[row]} holds {self.values[row]:,} base units",
+                hint="no output holds less than nothing: one of the sources is wrong, leave it out",
+            )
         self.makers: list[int] = index.created_by.tolist()
         spenders: list[int] = index.spent_by.tolist()
         self.before: list[int] = self.makers if forward else spenders
@@ -49,7 +64,11 @@ class Route:
         burnt = ledger.outputs["script_type"].to_numpy() == "op_return"
         self._burnt = set(np.flatnonzero(burnt).tolist())
         self._fees = _fees(ledger)
-        self._disputed = {self.index.row_of_tx[key] for key in ledger.disputed if key in self.index.row_of_tx}
+        times = ledger.txs["time"].cast(pa.int64()).to_pylist()
+        self._times: list[int | None] = times
+        self._confirmed: list[bool | None] = ledger.txs["is_confirmed"].to_pylist()
+        named = {*ledger.disputed, *_spending_twice(ledger)}
+        self._disputed = {self.index.row_of_tx[key] for key in named if key in self.index.row_of_tx}
 
     def sides(self, tx: int) -> tuple[Side, Side]:
         """Return where taint enters a transaction and where it leaves; the fee is the last of the outputs."""
@@ -67,10 +86,54 @@ class Route:
         tx = self.after[row]
         if not self.forward and tx >= 0 and self._coinbases[tx]:
             return EndReason.COINBASE
-        if tx in self._disputed:
+        # only a seed can have been made by such a transaction: every other branch ends before it
+        if tx in self._disputed or self.makers[row] in self._disputed:
             return EndReason.DISPUTED
         # a rule needs every input: one that is not in evidence would change what the others pay
-        return EndReason.UNKNOWN if tx < 0 or self._fees[tx] < 0 else None
+        if tx < 0 or self._fees[tx] < 0:
+            return EndReason.UNKNOWN
+        return EndReason.UNCONFIRMED if self.forward and self._confirmed[tx] is False else None
+
+    def begin(self, rows: Iterable[int]) -> int | None:
+        """Return the time at which a trace from some outputs begins: of their makers, else of their spenders."""
+        known = [
+            next(
+                (time for time in map(self.time, (self.makers[row], self.after[row])) if time is not None),
+                None,
+            )
+            for row in rows
+        ]
+        found = [time for time in known if time is not None]
+        return None if not found else min(found) if self.forward else max(found)
+
+    def seconds(self, begin: int | None, tx: int) -> int | None:
+        """Return how long after (backward: before) the beginning a transaction was; `None`: not known."""
+        time = self.time(tx)
+        if time is None or begin is None:
+            return None
+        return time - begin if self.forward else begin - time
+
+    def time(self, tx: int) -> int | None:
+        """Return when the block of a transaction was made; `None`: not known."""
+        return None if tx < 0 else self._times[tx]
+
+
+def _spending_twice(ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Yield the (chain, txid) of both transactions where two in blocks spend one output: one of them is not there.
+
+    Of two that wait for a block either may come; what goes into one ends as unconfirmed anyway.
+    """
+    confirmed = {
+        (chain, txid)
+        for chain, txid, is_in in zip(
+            *(ledger.txs[name].to_pylist() for name in ("chain", "txid", "is_confirmed")), strict=True
+        )
+        if is_in is not False
+    }
+    for row in ledger.disputes.to_pylist():
+        both = {(row["chain"], row["used"]), (row["chain"], row["refused"])}
+        if row["why"] == TWICE and both <= confirmed:
+            yield from sorted(both)
 
 
 def _fees(ledger: Ledger) -> list[int]:

@@ -126,7 +126,7 @@ def test_trace_shows_policy_balance_and_verification(show):
     text = show(figure).page.locator("#legend").inner_text()
 
     for part in (
-        "declared before the run",
+        "as given to this run",
         "the seeds: 50.00000000 tBTC",
         "(equal)",
         "15 of 15 transactions verified",

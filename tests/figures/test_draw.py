@@ -54,10 +54,10 @@ def test_colonial_trace_balances_and_says_what_is_not_in_evidence(colonial):
 
     assert figure.legend.conserved == (
         ("the seeds", 7_500_050_000),
-        ("unknown: not in evidence", 7_500_035_939),
         ("fee", 14_061),
+        ("unknown: not in evidence", 7_500_035_939),
     )
-    assert figure.legend.policy == "fifo, forward; a convention, declared before the run"
+    assert figure.legend.policy == "fifo, forward; a convention, as given to this run"
     assert figure.legend.verification == "1 of 1 transaction verified (L2: txid recomputed from the bytes)"
     assert figure.legend.as_of == "block 955,873"
 

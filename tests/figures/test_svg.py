@@ -46,7 +46,7 @@ def test_svg_carries_policy_balance_as_of_and_verification():
 
     for part in (
         "Policy: fifo, forward",
-        "declared before the run",
+        "as given to this run",
         "(equal)",
         "As of: block 341",
         "6 of 6 transactions",

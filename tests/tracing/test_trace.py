@@ -280,7 +280,7 @@ def test_seeds_may_be_a_txid_an_outpoint_or_an_address():
         ("e" * 64, {}, SeedUnknown),
         ("not an address", {}, AddressInvalid),
         ([], {}, BadInput),
-        (SEED, {"policy": "lifo"}, BadInput),
+        (SEED, {"policy": "dirty-first"}, BadInput),
         (SEED, {"direction": "sideways"}, BadInput),
         (SEED, {"max_hops": -1}, BadInput),
         (SEED, {"dust_sat": -1}, BadInput),
@@ -293,7 +293,7 @@ def test_what_cannot_be_traced_is_refused(seeds, options, error):
 
 
 def test_an_unknown_policy_is_told_the_known_ones():
-    with pytest.raises(BadInput, match="fifo, haircut, poison"):
+    with pytest.raises(BadInput, match="fifo, haircut, lifo, poison, seniority, tiho, tilo"):
         trace(ledger(THEFT), SEED, "clayton")
 
 

@@ -139,10 +139,12 @@ def test_the_card_shows_policy_balance_and_what_is_not_known():
     shown = trace(MADE, SEED)._repr_html_()
     for text in (
         "forward by fifo",
-        "declared before the run",
+        "as given to this run",
         "unspent",
         "55.56 %",
-        "= the seeds",
+        "= opening",
+        "= closing",
+        "difference",
         "As of block",
     ):
         assert text in shown
@@ -152,7 +154,7 @@ def test_the_card_shows_policy_balance_and_what_is_not_known():
 def test_the_text_names_the_largest_facts():
     text = repr(trace(ledger(*chain_of(1)), SEED))
     assert text == (
-        "<Trace forward by fifo: 0.00000090 tBTC over 2 outputs; unknown: not in evidence 98.89 %, fee 1.11 %>"
+        "<Trace forward by fifo: 0.00000090 tBTC; fee 1.11 %, unknown: not in evidence 98.89 %; over 2 outputs>"
     )
 
 

@@ -1,0 +1,1 @@
+"""The fast twins of the tracing rules, on integer columns (extra `fast`)."""
